@@ -1,0 +1,178 @@
+"""What makes a notebook a chapter: its scale, figures, explorers, claims and exercises.
+
+A chapter begins with `here = chapter.begin(slug)`. Run by hand it shows everything and writes
+nothing; under `goalward run` the same calls leave the claims and the lead picture in the folder
+that `GOALWARD_OUT` names.
+"""
+
+import html
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import jax
+from IPython import get_ipython
+from IPython.display import HTML, Markdown, display
+from matplotlib.figure import Figure
+
+from goalward.course import claims, explore, figures
+from goalward.course.progress import bar
+from goalward.course.scale import SCALES, current_scale
+from goalward.training.loop import Progress
+
+CACHE = "JAX_COMPILATION_CACHE_DIR"
+
+
+def begin(slug: str) -> "Chapter":
+    """Start a chapter: choose the scale, the figures' style and the compilation cache.
+
+    Raises:
+        ValueError: if `GOALWARD_SCALE` names no scale.
+    """
+    figures.use_style()
+    _use_compilation_cache()
+    return Chapter(slug, current_scale())
+
+
+class Chapter:
+    """A chapter that is being run."""
+
+    def __init__(self, slug: str, scale: str) -> None:
+        self.slug = slug
+        self.scale = scale
+        self.claims: list[claims.Claim] = []
+        out = os.environ.get("GOALWARD_OUT")
+        self._out = Path(out) if out else None
+        self._figures = 0
+
+    def sizes(self, **table: tuple[Any, Any, Any]) -> SimpleNamespace:
+        """Show each size at smoke, laptop and gpu scale; return this run's."""
+        head = "".join(f'<th scope="col">{"▸ " if s == self.scale else ""}{s}</th>' for s in SCALES)
+        rows = "".join(
+            f'<tr><th scope="row" style="text-align:left">{name.replace("_", " ")}</th>'
+            + "".join(f"<td>{html.escape(_show_size(value))}</td>" for value in values)
+            + "</tr>"
+            for name, values in table.items()
+        )
+        self._display(
+            HTML(
+                '<div style="overflow-x:auto"><table>'
+                f'<thead><tr><th scope="col">size</th>{head}</tr></thead>'
+                f"<tbody>{rows}</tbody></table></div>"
+            )
+        )
+        column = SCALES.index(self.scale)
+        return SimpleNamespace(**{name: values[column] for name, values in table.items()})
+
+    def show(self, fig: Figure, *, alt: str, caption: str, lead: bool = False) -> None:
+        """Show a figure: its picture, the text for who cannot see it, what to notice.
+
+        Args:
+            fig: the figure; it is closed.
+            alt: what the picture shows, in words.
+            caption: what to notice, below the picture.
+            lead: whether it stands for the chapter in the README and the book.
+        """
+        self._figures += 1
+        width = round(fig.get_figwidth() * 96)
+        data = figures.png(fig)
+        if lead and self._out is not None:
+            (self._out / "lead.png").write_bytes(data)
+        self._display(
+            {"image/png": figures.base64_text(data), "text/plain": alt},
+            raw=True,
+            metadata={"image/png": {"alt": alt, "width": width}},
+        )
+        self._display(Markdown(f"**Figure {self._figures}.** {caption}"))
+
+    def explore(
+        self,
+        sliders: Mapping[str, Sequence[Any]],
+        frame: Callable[..., Figure],
+        *,
+        alt: Callable[..., str],
+        start: Sequence[int] | None = None,
+    ) -> None:
+        """Show sliders over precomputed frames; see `goalward.course.explore.explorer`."""
+        self._display(explore.explorer(sliders, frame, alt, start))
+
+    def progress(self, label: str) -> Progress:
+        """A progress bar for `goalward.training.loop.train`; silent under `goalward run`."""
+        return bar(label, silent=self._out is not None)
+
+    def claim(self, claim: str, statement: str, **evidence: Any) -> None:
+        """Hold a claim against what was just measured; see `goalward.course.claims.judge`.
+
+        Raises:
+            ValueError: if the chapter has this claim already, or as `judge`.
+        """
+        if any(c.claim == claim for c in self.claims):
+            raise ValueError(
+                f"claim {claim!r} is judged already: restart the kernel or name it anew"
+            )
+        self.claims.append(claims.judge(claim, statement, scale=self.scale, **evidence))
+
+    def exercise(self, check: Callable[[Callable[..., Any]], None], student: Any) -> None:
+        """Say in one line whether an exercise is not attempted, wrong (why) or right."""
+        print(attempt(check, student))
+
+    def conclude(self) -> None:
+        """Show the table of claims; leave it in the output folder under `goalward run`."""
+        rows = [c.row() for c in self.claims]
+        self._display(
+            {"text/html": claims.to_html(rows), "text/plain": claims.to_text(rows)}, raw=True
+        )
+        if self._out is not None:
+            text = json.dumps(rows, indent=1, ensure_ascii=False)
+            (self._out / "claims.json").write_text(text + "\n", encoding="utf-8")
+
+    def _display(self, *what: Any, **options: Any) -> None:
+        # A plain script has nobody to show a picture to.
+        if get_ipython() is not None:
+            display(*what, **options)
+
+
+class _NotAttempted(Exception):
+    """The student's function returned nothing."""
+
+
+def attempt(check: Callable[[Callable[..., Any]], None], student: Callable[..., Any]) -> str:
+    """Run a visible check on a student's function; the verdict as one line."""
+    name = getattr(student, "__name__", "your function")
+
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        result = student(*args, **kwargs)
+        if result is None:
+            raise _NotAttempted
+        return result
+
+    try:
+        check(guarded)
+    except _NotAttempted:
+        return f"… {name}: not attempted yet (it returns nothing)"
+    except AssertionError as error:
+        return f"✘ {name}: {error}"
+    except Exception as error:
+        first_line = (str(error).splitlines() or [""])[0]
+        return f"✘ {name}: it raised {type(error).__name__}: {first_line}"
+    return f"✔ {name}: all checks pass"
+
+
+def _show_size(value: Any) -> str:
+    if isinstance(value, int) and abs(value) >= 10_000:
+        return f"{value:,}".replace(",", " ")
+    if isinstance(value, tuple | list):
+        return ", ".join(map(_show_size, value))
+    return str(value)
+
+
+def _use_compilation_cache() -> None:
+    """Keep compiled code between runs: a chapter's second run starts fast."""
+    if CACHE not in os.environ:
+        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        jax.config.update("jax_compilation_cache_dir", str(Path(home) / "goalward" / "jax"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)

@@ -1,0 +1,139 @@
+"""The one training loop: scanned over steps inside jit, vmapped over seeds."""
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+from tqdm import tqdm
+
+from goalward.protocol import Key, Learner, LearnerState, Metrics
+
+Probe = Callable[[LearnerState], Metrics]
+
+
+@runtime_checkable
+class Progress(Protocol):
+    """A progress bar: what `train` tells while it runs (`tqdm.tqdm` is one)."""
+
+    total: Any
+
+    def update(self, n: int) -> Any:
+        """`n` more steps are done."""
+
+    def close(self) -> None:
+        """All steps are done."""
+
+
+def terminal_progress(label: str = "train") -> tqdm:
+    """A bar on standard error where that is a terminal, silent elsewhere."""
+    return tqdm(desc=label, unit="step", file=sys.stderr, disable=not sys.stderr.isatty())
+
+
+def train(
+    learner: Learner,
+    data: PyTree,
+    key: Key,
+    steps: int,
+    *,
+    seeds: int = 1,
+    data_axis: int | None = None,
+    states: LearnerState | None = None,
+    log_every: int | None = None,
+    probe: Probe | None = None,
+    progress: Progress | None = None,
+) -> tuple[LearnerState, dict[str, Float[np.ndarray, "seeds logs"]]]:
+    """Train `seeds` copies of a learner at once.
+
+    Each seed has its own key for initialisation, batches and losses. A dispatch runs
+    `log_every` updates; the bar moves between dispatches.
+
+    Args:
+        learner: frozen and hashable; equal learners share their compiled code.
+        data: what `learner.batch` draws from, on the device.
+        key: split into one key a seed.
+        steps: updates in all, a multiple of `log_every`.
+        seeds: how many copies.
+        data_axis: 0 where each leaf of the data has a leading axis over seeds, else None.
+        states: states to go on from (leading axis over seeds) in place of fresh ones: the way to
+            resume, or to sweep a step size.
+        log_every: updates between logs; a tenth of the steps or fewer, by default.
+        probe: a function of one state, evaluated at each log (an error against an oracle, say).
+            Pass the same function object again to reuse compiled code.
+        progress: a bar; by default one on the terminal.
+
+    Returns:
+        The states and the history: each metric averaged since the log before, each probe's value
+        at the log.
+
+    Raises:
+        ValueError: if `log_every` does not divide `steps`.
+        FloatingPointError: if the loss is not finite at a log; it names the seed and the steps.
+    """
+    log_every = _default_log_every(steps) if log_every is None else log_every
+    if steps < 1 or log_every < 1 or steps % log_every:
+        raise ValueError(f"steps ({steps}) must be a multiple of log_every ({log_every})")
+    key_init, key_train = jax.random.split(key)
+    if states is None:
+        states = _init(learner, data, jax.random.split(key_init, seeds), data_axis)
+    keys = jax.random.split(key_train, seeds)
+
+    bar = terminal_progress() if progress is None else progress
+    bar.total = steps
+    logs = []
+    for start in range(0, steps, log_every):
+        states, metrics = _run(learner, probe, log_every, data_axis, states, data, keys, start)
+        metrics = jax.device_get(metrics)
+        if not np.isfinite(metrics["loss"]).all():
+            bar.close()
+            seed = int(np.flatnonzero(~np.isfinite(metrics["loss"]))[0])
+            raise FloatingPointError(
+                f"the loss of seed {seed} is not finite in steps {start} to {start + log_every}: "
+                "lower the learning rate or look at the data"
+            )
+        logs.append(metrics)
+        bar.update(log_every)
+    bar.close()
+    history = {name: np.stack([log[name] for log in logs], axis=1) for name in logs[0]}
+    return states, history
+
+
+def _default_log_every(steps: int) -> int:
+    """The largest divisor of `steps` that is at most a tenth of them and at most 500."""
+    return max(d for d in range(1, min(500, max(1, steps // 10)) + 1) if steps % d == 0)
+
+
+@partial(jax.jit, static_argnums=(0, 3))
+def _init(learner: Learner, data: PyTree, keys: Array, data_axis: int | None) -> LearnerState:
+    def init(data: PyTree, key: Key) -> LearnerState:
+        key_example, key_init = jax.random.split(key)
+        return learner.init(key_init, learner.batch(data, key_example))
+
+    return jax.vmap(init, in_axes=(data_axis, 0))(data, keys)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _run(
+    learner: Learner,
+    probe: Probe | None,
+    length: int,
+    data_axis: int | None,
+    states: LearnerState,
+    data: PyTree,
+    keys: Array,
+    start: Array,
+) -> tuple[LearnerState, Metrics]:
+    def one_seed(state: LearnerState, data: PyTree, key: Key) -> tuple[LearnerState, Metrics]:
+        def step(state: LearnerState, i: Array) -> tuple[LearnerState, Metrics]:
+            key_batch, key_update = jax.random.split(jax.random.fold_in(key, i))
+            return learner.update(state, learner.batch(data, key_batch), key_update)
+
+        state, metrics = jax.lax.scan(step, state, start + jnp.arange(length))
+        metrics = jax.tree.map(lambda m: m.mean(0), dict(metrics))
+        return state, metrics if probe is None else {**metrics, **probe(state)}
+
+    return jax.vmap(one_seed, in_axes=(0, data_axis, 0))(states, data, keys)

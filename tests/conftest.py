@@ -1,0 +1,50 @@
+"""One set-up for all tests: shapes checked, little compiled, skips counted."""
+
+import os
+from collections import Counter
+
+# Before JAX starts: workers run side by side, one thread each.
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import jaxtyping
+import pytest
+from hypothesis import settings
+
+# Annotated shapes and types are checked on each call, in tests only. The course room is left out:
+# its callers are notebooks, and its own tests say what it takes.
+ROOMS = [
+    "tabular",
+    "losses",
+    "nets",
+    "envs",
+    "data",
+    "baselines",
+    "methods",
+    "evaluation",
+    "training",
+]
+jaxtyping.install_import_hook([f"goalward.{room}" for room in ROOMS], "typecheck.check")
+
+settings.register_profile("goalward", deadline=None, derandomize=True, max_examples=30)
+settings.load_profile("goalward")
+
+_skips: Counter[str] = Counter()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Remember why each test was skipped."""
+    if report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        _skips[reason.removeprefix("Skipped: ")] += 1
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The last line: how many tests were skipped, and why."""
+    if hasattr(config, "workerinput"):
+        return
+    reasons = "; ".join(f"{count}: {reason}" for reason, count in sorted(_skips.items()))
+    print(f"skipped tests: {sum(_skips.values())}" + (f" ({reasons})" if reasons else ""))

@@ -1,0 +1,126 @@
+"""The loop against the same updates written out, and against a solved problem."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from goalward.protocol import Learner, LearnerState, gradient_step, initial_state
+from goalward.training.loop import train
+
+
+@dataclass(frozen=True)
+class Regression:
+    """Least squares y = w x: a learner whose answer is known."""
+
+    learning_rate: float = 0.1
+    tau: float = 0.5
+
+    def init(self, key, example):
+        params = {"w": jax.random.normal(key, example["x"].shape[1:])}
+        return initial_state(params, optax.identity(), self.learning_rate)
+
+    def batch(self, data, key):
+        rows = jax.random.randint(key, (8,), 0, len(data["x"]))
+        return jax.tree.map(lambda leaf: leaf[rows], data)
+
+    def loss(self, params, state, batch, key):
+        error = batch["x"] @ params["w"] - batch["y"]
+        return jnp.mean(error**2) / 2, {"error": jnp.abs(error).mean()}
+
+    def update(self, state, batch, key):
+        return gradient_step(self.loss, state, batch, key, optax.identity(), self.tau)
+
+
+WEIGHTS = jnp.array([1.0, -2.0, 0.5])
+
+
+@pytest.fixture
+def data():
+    x = jax.random.normal(jax.random.key(3), (64, 3))
+    return {"x": x, "y": x @ WEIGHTS}
+
+
+def error_of(state: LearnerState) -> dict:
+    return {"distance": jnp.linalg.norm(state.params["w"] - WEIGHTS)}
+
+
+def test_it_solves_least_squares(data) -> None:
+    assert isinstance(Regression(), Learner)
+    states, history = train(
+        Regression(), data, jax.random.key(0), 300, seeds=3, log_every=50, probe=error_of
+    )
+    np.testing.assert_allclose(states.params["w"], np.tile(WEIGHTS, (3, 1)), atol=1e-3)
+    assert history["loss"].shape == history["distance"].shape == (3, 6)
+    assert (history["distance"][:, -1] < 1e-3).all()
+    assert (states.step == 300).all()
+
+
+def test_it_is_the_loop_written_out(data) -> None:
+    learner, key, seeds, steps = Regression(), jax.random.key(7), 2, 6
+    states, _ = train(learner, data, key, steps, seeds=seeds, log_every=3)
+    key_init, key_train = jax.random.split(key)
+    for seed in range(seeds):
+        key_example, key_params = jax.random.split(jax.random.split(key_init, seeds)[seed])
+        state = learner.init(key_params, learner.batch(data, key_example))
+        for i in range(steps):
+            step_key = jax.random.fold_in(jax.random.split(key_train, seeds)[seed], i)
+            key_batch, key_update = jax.random.split(step_key)
+            state, _ = learner.update(state, learner.batch(data, key_batch), key_update)
+        np.testing.assert_allclose(states.params["w"][seed], state.params["w"], rtol=1e-5)
+
+
+def test_a_step_by_hand() -> None:
+    state = initial_state({"w": jnp.array([1.0])}, optax.identity(), 0.1)
+    batch = {"x": jnp.array([[2.0]]), "y": jnp.array([0.0])}
+    state, metrics = Regression().update(state, batch, jax.random.key(0))
+    # Loss (2w)²/2 = 2, gradient 4w = 4, so w = 1 - 0.1 * 4 = 0.6, target (1 + 0.6) / 2.
+    assert metrics["loss"] == pytest.approx(2)
+    assert state.params["w"][0] == pytest.approx(0.6)
+    assert state.target_params["w"][0] == pytest.approx(0.8)
+
+
+def test_step_sizes_and_data_may_differ_by_seed(data) -> None:
+    learner = Regression()
+    twice = jax.tree.map(lambda leaf: jnp.stack([leaf, 2 * leaf]), data)
+    key = jax.random.key(0)
+    states, _ = train(learner, twice, key, 10, seeds=2, data_axis=0)
+    rates = jnp.array([0.0, 0.1])
+    swept, _ = train(learner, data, key, 10, seeds=2, states=states.replace(learning_rate=rates))
+    np.testing.assert_array_equal(swept.params["w"][0], states.params["w"][0])
+    assert (swept.params["w"][1] != states.params["w"][1]).any()
+
+
+def test_same_key_same_result(data) -> None:
+    first, _ = train(Regression(), data, jax.random.key(0), 20)
+    second, _ = train(Regression(), data, jax.random.key(0), 20)
+    np.testing.assert_array_equal(first.params["w"], second.params["w"])
+
+
+def test_a_loss_that_is_not_finite_stops_with_its_seed(data) -> None:
+    data = {**data, "y": data["y"].at[0].set(jnp.nan)}
+    with pytest.raises(FloatingPointError, match=r"seed 0 .* steps 0 to 20"):
+        train(Regression(), data, jax.random.key(0), 20, log_every=20)
+
+
+def test_steps_must_fill_the_logs(data) -> None:
+    with pytest.raises(ValueError, match="multiple of log_every"):
+        train(Regression(), data, jax.random.key(0), 10, log_every=3)
+
+
+def test_progress_is_told_every_step(data) -> None:
+    class Bar:
+        total, done, closed = None, 0, False
+
+        def update(self, n):
+            self.done += n
+
+        def close(self):
+            self.closed = True
+
+    bar = Bar()
+    train(Regression(), data, jax.random.key(0), 20, log_every=5, progress=bar)
+    assert (bar.total, bar.done, bar.closed) == (20, 20, True)
