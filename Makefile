@@ -1,0 +1,58 @@
+# Goalward. `make lab` opens the course; `make test` checks all of it. Each does its own set-up.
+PYTHON ?= python3
+BIN := .venv/bin
+GOALWARD := $(BIN)/goalward
+ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
+export XLA_PYTHON_CLIENT_PREALLOCATE := false
+
+.PHONY: setup lab test book run claims pins vendor clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: .venv/.lab ## make .venv with all that the chapters need
+lab: .venv/.lab ## open the course in JupyterLab
+	$(BIN)/jupyter lab $(ROOT) $(LAB_ARGS) notebooks/0_start/welcome.ipynb
+
+test: .venv/.test ## lint, types, tests, every chapter at smoke scale, the book
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n 2 --dist worksteal $(TEST_ARGS)
+
+book: .venv/.book ## build the HTML book
+	$(GOALWARD) book
+
+run: .venv/.lab ## run the chapters whose code changed, and record them
+	$(GOALWARD) run --stale
+
+claims: .venv/.lab ## every claim and its verdict
+	$(GOALWARD) claims
+
+pins: .venv/.test ## resolve the pinned versions anew
+	$(BIN)/python tests/pins.py
+
+vendor: .venv/.book ## fetch the book's scripts and fonts anew (needs npm)
+	$(BIN)/python -m goalward.course.vendor
+
+clean: ## remove what was built, not the environment
+	rm -rf _build .goalward
+
+# What each stamp installs. The versions are those of constraints.txt.
+.venv/.lab: EXTRAS := lab
+.venv/.book: EXTRAS := lab,book
+.venv/.test: EXTRAS := lab,book,test
+.venv/.%: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "Installing goalward[$(EXTRAS)] into .venv"
+	@if $(BIN)/uv --version >/dev/null 2>&1 || $(BIN)/pip install -q --disable-pip-version-check uv; then \
+		$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[$(EXTRAS)]'; \
+	else \
+		$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'; \
+	fi
+	@touch $@
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || \
+		{ echo "goalward: needs Python 3.11, 3.12 or 3.13; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv .venv
