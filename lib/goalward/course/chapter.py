@@ -154,11 +154,14 @@ def attempt(check: Callable[[Callable[..., Any]], None], student: Callable[..., 
     except _NotAttempted:
         return f"… {name}: not attempted yet (it returns nothing)"
     except AssertionError as error:
-        return f"✘ {name}: {error}"
+        return f"✘ {name}: {_first_line(error)}"
     except Exception as error:
-        first_line = (str(error).splitlines() or [""])[0]
-        return f"✘ {name}: it raised {type(error).__name__}: {first_line}"
+        return f"✘ {name}: it raised {type(error).__name__}: {_first_line(error)}"
     return f"✔ {name}: all checks pass"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0]
 
 
 def _show_size(value: Any) -> str:
