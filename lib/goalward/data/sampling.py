@@ -1,0 +1,87 @@
+"""Draw row indices of a `Dataset`; none of them ever crosses the end of a trajectory."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from goalward.data.trajectories import Dataset
+from goalward.protocol import Key
+
+Indices = Int[Array, " batch"]
+
+
+def geometric_offsets(
+    key: Key,
+    lengths: Indices,
+    gamma: float | Float[Array, ""],
+    tail: str = "renormalise",
+) -> Indices:
+    r"""How many steps ahead the future is: $\Pr(\delta) \propto \gamma^{\delta-1}$, $\delta \ge 1$.
+
+    A trajectory with `lengths` steps left holds no later future, so something has to happen to
+    the tail of the geometric distribution. `tail="renormalise"` divides by the mass inside the
+    trajectory, as the public code of contrastive RL does; `tail="clip"` puts the tail on the last
+    state. Both are biased near the end: the first towards the present, the second towards the
+    last state.
+
+    Args:
+        lengths: steps left from each anchor, at least 1.
+
+    Raises:
+        ValueError: `tail` is unknown.
+    """
+    if tail not in ("renormalise", "clip"):
+        raise ValueError(f"tail must be 'renormalise' or 'clip', not {tail!r}")
+    uniform = jax.random.uniform(key, lengths.shape)
+    # Inverse distribution function; log1p keeps it exact for small arguments.
+    log_gamma = jnp.log(gamma)
+    inside = -jnp.expm1(lengths * log_gamma) if tail == "renormalise" else 1.0
+    offsets = jnp.floor(jnp.log1p(-uniform * inside) / log_gamma) + 1
+    return jnp.clip(offsets, 1, lengths).astype(lengths.dtype)
+
+
+def uniform_anchors(data: Dataset, key: Key, batch: int) -> Indices:
+    """Rows that have a next row, each in the data's window with the same probability."""
+    return data.row(data.first + jax.random.randint(key, (batch,), 0, data.size))
+
+
+def transitions(data: Dataset, key: Key, batch: int) -> tuple[Indices, Indices]:
+    """Rows of uniformly drawn states and of the states right after them."""
+    anchors = uniform_anchors(data, key, batch)
+    return anchors, anchors + 1
+
+
+def future_pairs(
+    data: Dataset,
+    key: Key,
+    batch: int,
+    gamma: float | Float[Array, ""],
+    tail: str = "renormalise",
+) -> tuple[Indices, Indices]:
+    """Rows of states and of futures in the same trajectory, a geometric number of steps later.
+
+    What happens to the geometric's tail beyond the trajectory's end: see `geometric_offsets`.
+    """
+    anchor_key, offset_key = jax.random.split(key)
+    anchors = uniform_anchors(data, anchor_key, batch)
+    left = data.left[anchors].astype(anchors.dtype)
+    return anchors, anchors + geometric_offsets(offset_key, left, gamma, tail)
+
+
+def fixed_stride_pairs(
+    key: Key, n_traj: int, length: int, stride: int, batch: int
+) -> tuple[Indices, Indices]:
+    """Rows exactly `stride` steps apart, in flat data of equal trajectories of `length` rows.
+
+    No geometric, hence no tail: anchors within `stride` of the end are never drawn.
+
+    Raises:
+        ValueError: no trajectory is that long.
+    """
+    if not 1 <= stride < length:
+        raise ValueError(f"stride must be in 1..{length - 1} for trajectories of {length} rows")
+    traj_key, time_key = jax.random.split(key)
+    trajectories = jax.random.randint(traj_key, (batch,), 0, n_traj)
+    times = jax.random.randint(time_key, (batch,), 0, length - stride)
+    anchors = trajectories * length + times
+    return anchors, anchors + stride

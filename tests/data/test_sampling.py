@@ -1,0 +1,83 @@
+"""Samplers: offsets against the probabilities they stand for, and never across an end."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from goalward.data import sampling, trajectories
+
+
+def offset_probabilities(length, gamma, tail):
+    """The distribution written down from its definition, one offset at a time."""
+    mass = np.array([(1 - gamma) * gamma ** (d - 1) for d in range(1, length + 1)])
+    if tail == "clip":
+        mass[-1] += gamma**length
+        return mass
+    return mass / mass.sum()
+
+
+@pytest.mark.parametrize("tail", ["renormalise", "clip"])
+@pytest.mark.parametrize(("length", "gamma"), [(1, 0.9), (4, 0.5), (8, 0.9), (30, 0.95)])
+def test_offsets_have_the_stated_distribution(length, gamma, tail):
+    draws = 60_000
+    offsets = sampling.geometric_offsets(
+        jax.random.key(length), jnp.full(draws, length), gamma, tail
+    )
+    frequency = np.bincount(np.asarray(offsets), minlength=length + 1)[1:] / draws
+    expected = offset_probabilities(length, gamma, tail)
+    np.testing.assert_allclose(frequency, expected, atol=5 * 0.5 / np.sqrt(draws))
+
+
+def test_the_tails_differ_and_renormalising_is_biased_towards_the_present():
+    lengths = jnp.full(20_000, 5)
+    mean = {
+        tail: float(sampling.geometric_offsets(jax.random.key(0), lengths, 0.95, tail).mean())
+        for tail in ("renormalise", "clip")
+    }
+    assert mean["renormalise"] < 3 < 4 < mean["clip"]
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    lengths=st.lists(st.integers(1, 9), min_size=1, max_size=6),
+    gamma=st.floats(0.1, 0.999),
+    seed=st.integers(0, 1000),
+)
+def test_pairs_never_cross_an_end_and_stay_in_the_window(lengths, gamma, seed):
+    terminals = np.concatenate([[0] * n + [1] for n in lengths])
+    trajectory = np.cumsum(np.r_[0, terminals[:-1]])
+    data = trajectories.from_flat(trajectory, trajectory, terminals)
+    key = jax.random.key(seed)
+    for tail in ("renormalise", "clip"):
+        now, future = sampling.future_pairs(data, key, 64, gamma, tail)
+        assert (trajectory[now] == trajectory[future]).all()
+        assert (np.asarray(now) < np.asarray(future)).all()
+    now, following = sampling.transitions(data, key, 64)
+    assert (trajectory[now] == trajectory[following]).all()
+    assert (np.asarray(following) - np.asarray(now) == 1).all()
+
+
+def test_anchors_are_uniform_over_transitions():
+    data = trajectories.from_flat(np.zeros(6), np.zeros(6), np.array([0, 1, 0, 0, 0, 1]))
+    rows = sampling.uniform_anchors(data, jax.random.key(0), 40_000)
+    frequency = np.bincount(np.asarray(rows), minlength=6) / 40_000
+    np.testing.assert_allclose(frequency, [0.25, 0, 0.25, 0.25, 0.25, 0], atol=0.01)
+
+
+def test_fixed_strides_are_uniform_over_all_that_fit():
+    now, future = sampling.fixed_stride_pairs(jax.random.key(1), 2, 5, 3, 20_000)
+    assert (np.asarray(future) - np.asarray(now) == 3).all()
+    frequency = np.bincount(np.asarray(now), minlength=10) / 20_000
+    expected = np.zeros(10)
+    expected[[0, 1, 5, 6]] = 0.25
+    np.testing.assert_allclose(frequency, expected, atol=0.02)
+
+
+def test_bad_arguments_are_refused():
+    with pytest.raises(ValueError, match="tail"):
+        sampling.geometric_offsets(jax.random.key(0), jnp.ones(2, int), 0.9, "drop")
+    with pytest.raises(ValueError, match="stride"):
+        sampling.fixed_stride_pairs(jax.random.key(0), 2, 5, 5, 1)
