@@ -11,7 +11,7 @@ from jaxtyping import Array, Int, PyTree, Shaped
 Leaf = Any
 """An integer or real array; anything at all while JAX takes the pytree apart."""
 
-Rows = Shaped[Array | np.ndarray, "rows ..."]
+Rows = Shaped[Array | np.ndarray, "..."]
 
 
 @struct.dataclass
