@@ -1,0 +1,312 @@
+"""The command line: `goalward run | restore | claims | papers | book | doctor`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from goalward.course.errors import Problem, Usage
+
+SCALES = ("smoke", "laptop", "gpu")
+# A cell's patience: a chapter takes seconds, a GPU run as long as it takes.
+TIMEOUT = {"smoke": 300.0, "laptop": 600.0, "gpu": 7 * 86400.0}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit status: 0, 1 after a failure, 2 for a wrong call."""
+    try:
+        options = _parser().parse_args(arguments)
+        command: Callable[[argparse.Namespace], int] = options.command
+        return command(options)
+    except Problem as problem:
+        return _complain(str(problem), problem.exit_status)
+    except KeyboardInterrupt:
+        return _complain("stopped; nothing was changed that was not finished", 130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output, such as `head`, has left
+        return 0
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        return _complain(f"{error.strerror or error}{where}", 1)
+
+
+def _complain(line: str, status: int) -> int:
+    print(f"goalward: {line}", file=sys.stderr)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="goalward",
+        description="An interactive course on self-supervised reinforcement learning.",
+        epilog="example:\n  goalward run td_infonce --scale smoke\n\n"
+        "`goalward COMMAND --help` explains a command.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(
+        name: str, run: Callable[[argparse.Namespace], int], does: str, example: str
+    ) -> _Parser:
+        sub: _Parser = commands.add_parser(
+            name,
+            help=does,
+            description=f"{does[0].upper()}{does[1:]}.",
+            epilog=f"example:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        sub.set_defaults(command=run)
+        return sub
+
+    slug_help = "a chapter, such as td_infonce; all chapters if none is named"
+
+    run = add(
+        "run",
+        _run,
+        "execute chapters in fresh kernels; record their notebooks, figures and claims",
+        "goalward run td_infonce interpolation --jobs 2",
+    )
+    run.add_argument("slugs", nargs="*", metavar="SLUG", help=slug_help)
+    run.add_argument(
+        "--scale",
+        default="laptop",
+        metavar="SCALE",
+        help="smoke (seconds, records nothing), laptop (the default) or gpu (the paper's sizes)",
+    )
+    run.add_argument(
+        "--jobs", type=int, metavar="N", help="chapters at a time; by default one a core, one a GPU"
+    )
+    run.add_argument("--stale", action="store_true", help="only chapters whose code changed")
+    run.add_argument(
+        "--prose", action="store_true", help="carry changed prose over without executing anything"
+    )
+    run.add_argument("--timeout", type=float, metavar="SECONDS", help="how long a cell may take")
+
+    restore = add(
+        "restore",
+        _restore,
+        "give a played-with chapter back as it was committed, keeping your copy beside it",
+        "goalward restore td_infonce",
+    )
+    restore.add_argument("slug", metavar="SLUG", help="the chapter")
+
+    claims = add(
+        "claims",
+        _claims,
+        "show what was claimed, what was measured, and whether it holds",
+        "goalward claims td_infonce",
+    )
+    claims.add_argument("slugs", nargs="*", metavar="SLUG", help=slug_help)
+    claims.add_argument("--json", action="store_true", help="as a JSON list")
+
+    papers = add("papers", _papers, "list the fifty papers", "goalward papers --json")
+    papers.add_argument("--json", action="store_true", help="as a JSON list")
+
+    book = add(
+        "book", _book, "build the book from the recorded notebooks", "goalward book --out site"
+    )
+    book.add_argument("--out", type=Path, metavar="FOLDER", help="where the pages go")
+    book.add_argument("--quiet", action="store_true", help="say only what goes wrong")
+
+    add(
+        "doctor",
+        _doctor,
+        "say what this machine can run, and about how long it takes",
+        "goalward doctor",
+    )
+    return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, complaining in one line."""
+
+    def error(self, message: str) -> Any:
+        raise Usage(f"{message}; `{self.prog} --help` shows how")
+
+
+def _root() -> Path:
+    from goalward.course.papers import repository
+    from goalward.course.record import recover
+
+    root = repository()
+    for slug in recover(root):
+        print(f"goalward: finished what a stopped run of {slug} had left", file=sys.stderr)
+    return root
+
+
+def _need(extra: str) -> None:
+    from goalward.course.doctor import EXTRAS, has_extra
+
+    if not has_extra(extra):
+        purpose = EXTRAS[extra][1]
+        raise Problem(f'to {purpose}: pip install "goalward[{extra}]" (or make setup)')
+
+
+def _run(options: argparse.Namespace) -> int:
+    scale, jobs, timeout = options.scale, options.jobs, options.timeout
+    if scale not in SCALES:
+        raise Usage(f"no scale is called {scale!r}; there are {', '.join(SCALES)}")
+    if jobs is not None and jobs < 1:
+        raise Usage(f"--jobs is at least 1, not {jobs}")
+    if timeout is not None and not timeout > 0:
+        raise Usage(f"--timeout is a number of seconds above 0, not {timeout:g}")
+    from goalward.course import papers, record
+
+    root = _root()
+    chosen = papers.choose(root, options.slugs)
+    _need("lab")
+    if options.stale:
+        outdated = record.stale(root)
+        chosen = {slug: path for slug, path in chosen.items() if slug in outdated}
+    if not chosen:
+        print("nothing to run: every chapter is as recorded")
+        return 0
+    if options.prose:
+        return _carry_prose(root, chosen)
+    return _execute(root, chosen, scale, jobs, timeout or TIMEOUT[scale])
+
+
+def _carry_prose(root: Path, chosen: dict[str, Path]) -> int:
+    from goalward.course import notebook
+    from goalward.course.record import Stage
+
+    status = 0
+    for slug, source in chosen.items():
+        try:
+            with Stage(root, slug) as stage:
+                stage.put(
+                    notebook.pair_of(source),
+                    notebook.write_text(notebook.with_prose(source)).encode(),
+                )
+                changed = (stage.folder / "new").is_dir()
+                stage.place()
+            print(f"{slug}: {'prose carried over' if changed else 'unchanged'}")
+        except Problem as problem:
+            status = _complain(str(problem), problem.exit_status)
+    return status
+
+
+def _execute(
+    root: Path, chosen: dict[str, Path], scale: str, jobs: int | None, timeout: float
+) -> int:
+    from tqdm import tqdm
+
+    from goalward.course.doctor import cores
+    from goalward.course.execute import Result, Runner
+    from goalward.course.fingerprint import code_cells
+
+    cells = sum(len(code_cells(path.read_text("utf-8"))) for path in chosen.values())
+    jobs = min(jobs or (1 if scale == "gpu" else cores()), len(chosen))
+    with tqdm(total=cells, unit="cell", file=sys.stderr, disable=None, leave=False) as bar:
+
+        def done(result: Result) -> None:
+            bar.set_postfix_str(f"{result.slug} {'failed' if result.problem else 'done'}")
+
+        runner = Runner(root, scale, timeout, tick=bar.update)
+        results = runner.run_all(chosen, jobs, done)
+
+    width = max(len("chapter"), *(len(slug) for slug in chosen))
+    print(f"{'chapter':<{width}}  seconds  claims  status")
+    for result in results:
+        claims = f"{result.reproduced}/{len(result.claims)}" if result.claims else "–"
+        status = "failed" if result.problem else "recorded" if scale != "smoke" else "ran"
+        if not result.problem and scale != "smoke" and not result.changed:
+            status = "unchanged"
+        print(f"{result.slug:<{width}}  {result.seconds:7.1f}  {claims:>6}  {status}")
+    failed = [result for result in results if result.problem]
+    for result in failed:
+        _complain(f"{result.slug}: {result.problem}", 1)
+    return 1 if failed else 0
+
+
+def _restore(options: argparse.Namespace) -> int:
+    from goalward.course import papers
+
+    root = _root()
+    (source,) = papers.choose(root, [options.slug]).values()
+    from goalward.course.restore import restore
+
+    print("\n".join(restore(root, source)))
+    return 0
+
+
+def _claims(options: argparse.Namespace) -> int:
+    from goalward.course import papers, record
+
+    root = _root()
+    rows = record.scoreboard(root, papers.choose(root, options.slugs))
+    if options.json:
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        return 0
+    if not rows:
+        print("no claims are recorded yet: `goalward run` records them")
+        return 0
+    from goalward.course.claims import MARKS, format_measured
+
+    width = max(len(row["claim"]) for row in rows)
+    heading = None
+    for row in rows:
+        if heading != (heading := (row["slug"], row["scale"])):
+            commit = f", commit {row['commit']}" if row["commit"] else ""
+            print(f"{row['slug']} at {row['scale']} scale, {row['date']}, {row['device']}{commit}")
+        mark = "  (stale: the code changed since)" if row["stale"] else ""
+        print(
+            f"  {MARKS[row['verdict']]} {row['claim']:<{width}}  {format_measured(row):<24} "
+            f"bound {row['bound']:<14} {row['verdict']}{mark}"
+        )
+    good = sum(row["verdict"] == "reproduced" for row in rows)
+    print(f"{good} of {len(rows)} claims reproduced")
+    return 0
+
+
+def _papers(options: argparse.Namespace) -> int:
+    from goalward.course import papers
+
+    root = _root()
+    rows = [
+        {
+            "part": p.part,
+            "part_title": papers.PARTS[p.part],
+            "order": p.order,
+            "slug": p.slug,
+            "title": p.title,
+            "short": p.short,
+            "authors": p.authors,
+            "year": p.year,
+            "arxiv": p.arxiv,
+            "venue": p.venue,
+            "status": papers.status(root, p.slug),
+        }
+        for p in papers.papers()
+    ]
+    if options.json:
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        return 0
+    part = None
+    for row in rows:
+        if part != (part := row["part"]):
+            print(f"{row['part']}. {row['part_title']}")
+        mark = "✔" if row["status"] == "chapter" else " "
+        print(f"  {mark} {row['slug']:<28} {row['year']}  {row['title']}")
+    return 0
+
+
+def _book(options: argparse.Namespace) -> int:
+    _need("book")
+    from goalward.course.book import build
+
+    print(build(options.out, options.quiet))
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from goalward.course.doctor import examine
+
+    print("\n".join(examine(_root())))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
