@@ -170,6 +170,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _carry_prose(root: Path, chosen: dict[str, Path]) -> int:
     from goalward.course import notebook
+    from goalward.course.papers import pair_of
     from goalward.course.record import Stage
 
     status = 0
@@ -177,7 +178,7 @@ def _carry_prose(root: Path, chosen: dict[str, Path]) -> int:
         try:
             with Stage(root, slug) as stage:
                 stage.put(
-                    notebook.pair_of(source),
+                    pair_of(source),
                     notebook.write_text(notebook.with_prose(source)).encode(),
                 )
                 changed = (stage.folder / "new").is_dir()

@@ -27,6 +27,7 @@ from goalward.course import notebook
 from goalward.course.doctor import cores, processor
 from goalward.course.errors import Problem
 from goalward.course.fingerprint import fingerprint
+from goalward.course.papers import pair_of
 from goalward.course.record import Stage, claims_file, records, versions, with_record
 
 # The kernel's own word on where JAX computed.
@@ -135,7 +136,7 @@ class Runner:
         slug = source.stem
         if self.scale == "laptop":
             notebook.settle(nb, slug)
-            stage.put(notebook.pair_of(source), notebook.write_text(nb).encode())
+            stage.put(pair_of(source), notebook.write_text(nb).encode())
             for path in stage.out.iterdir():
                 if path.name != "claims.json":
                     stage.put(self.root / "figures" / slug / path.name, path.read_bytes())

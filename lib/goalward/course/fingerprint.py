@@ -23,7 +23,7 @@ def fingerprint(source: Path, library: Path = LIBRARY) -> str:
         library: the folder of the package `goalward`.
     """
     cells = code_cells(source.read_text(encoding="utf-8"))
-    parts = [tree_text(cell) for cell in cells]
+    parts = [tree for cell in cells if (tree := tree_text(cell)) != "Module()"]
     for name in reached(cells, library):
         parts.append(f"{name}: {_module_tree(_module_file(name, library))}")
     return hash_text(*parts)

@@ -16,6 +16,7 @@ from nbformat import NotebookNode
 
 from goalward.course.errors import Problem
 from goalward.course.fingerprint import hash_text, tree_text
+from goalward.course.papers import pair_of
 
 WIDGETS = "application/vnd.jupyter.widget-state+json"
 _MODEL_ID = re.compile(r"[0-9a-f]{32}")
@@ -30,11 +31,6 @@ _METADATA = {
         "pygments_lexer": "ipython3",
     },
 }
-
-
-def pair_of(source: Path) -> Path:
-    """The notebook beside a chapter's source."""
-    return source.with_suffix(".ipynb")
 
 
 def convert(source: Path) -> NotebookNode:

@@ -96,6 +96,11 @@ def chapters(root: Path) -> dict[str, Path]:
     return {slug: path for slug, path in found.items() if path.is_file()}
 
 
+def pair_of(source: Path) -> Path:
+    """The notebook beside a chapter's source."""
+    return source.with_suffix(".ipynb")
+
+
 def status(root: Path, slug: str) -> str:
     """`chapter` where the paper has one, else `planned`."""
     return "chapter" if slug in chapters(root) else "planned"

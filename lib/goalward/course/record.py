@@ -20,7 +20,7 @@ from typing import Any
 
 from goalward.course.errors import Problem
 from goalward.course.fingerprint import fingerprint
-from goalward.course.papers import chapters
+from goalward.course.papers import chapters, pair_of
 
 STAGING = ".goalward"
 PACKAGES = ("jax", "flax", "numpy", "optax")
@@ -90,13 +90,12 @@ def recover(root: Path) -> list[str]:
         return []
     finished = []
     with _exclusively(root):
-        for lock in sorted((root / STAGING).glob("*/lock")):
-            with lock.open() as file:
+        for folder in sorted(p for p in (root / STAGING).iterdir() if p.is_dir()):
+            with (folder / "lock").open("a") as file:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     continue  # its run is alive
-                folder = lock.parent
                 if (folder / "ready").exists():
                     _move(root, folder)
                     finished.append(folder.name.rpartition("-")[0])
@@ -223,6 +222,6 @@ def stale(root: Path) -> list[str]:
     for slug, source in chapters(root).items():
         record = records(root, slug).get("laptop")
         current = record is not None and record["fingerprint"] == fingerprint(source)
-        if not current or not source.with_suffix(".ipynb").is_file():
+        if not current or not pair_of(source).is_file():
             found.append(slug)
     return found

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from goalward.course.errors import Problem
-from goalward.course.notebook import pair_of
+from goalward.course.papers import pair_of
 
 
 def restore(root: Path, source: Path) -> list[str]:

@@ -1,0 +1,87 @@
+"""The list of papers, and finding a chapter by its slug."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import toy
+from goalward.course import papers
+from goalward.course.errors import Problem, Usage
+
+
+def test_there_are_fifty_papers_in_eight_parts() -> None:
+    rows = papers.papers()
+    assert len({p.slug for p in rows}) == len({p.title for p in rows}) == 50
+    assert [len([p for p in rows if p.part == n]) for n in range(1, 9)] == [8, 8, 8, 6, 7, 5, 4, 4]
+    for n in range(1, 9):
+        assert [p.order for p in rows if p.part == n] == list(
+            range(1, 1 + sum(p.part == n for p in rows))
+        )
+    assert rows == tuple(sorted(rows, key=lambda p: (p.part, p.order)))
+
+
+@pytest.mark.parametrize("paper", papers.papers(), ids=lambda p: p.slug)
+def test_a_paper_is_told_in_full(paper: papers.Paper) -> None:
+    assert re.fullmatch(r"[a-z][a-z0-9_]*", paper.slug)
+    assert paper.title and paper.short
+    assert paper.authors
+    assert 2022 <= paper.year <= 2026
+    assert re.fullmatch(r"(2[2-6](0[1-9]|1[0-2])\.\d{5})?", paper.arxiv)
+    if paper.arxiv:  # its first four digits are the year and month
+        assert paper.year == 2000 + int(paper.arxiv[:2])
+        assert paper.url.endswith(paper.arxiv)
+    assert re.fullmatch(r"([A-Za-z0-9]+ 20\d\d)?", paper.venue)
+
+
+def test_parts_have_folders() -> None:
+    assert papers.part_folder(0) == "0_start"
+    assert papers.part_folder(1) == "1_predicting_the_future"
+    assert papers.part_folder(6) == "6_models_memory_and_robustness"
+    known = {papers.part_folder(part) for part in papers.PARTS}
+    present = {
+        p.name for p in (toy.ROOT / "notebooks").iterdir() if p.is_dir() and p.name[0] != "."
+    }
+    assert present <= known
+
+
+def test_a_chapter_is_a_file_at_its_place(tmp_path: Path) -> None:
+    root = toy.repository(tmp_path, notation=toy.QUICK, welcome=toy.QUICK)
+    assert papers.chapters(root) == {
+        "welcome": toy.source(root),
+        "notation": toy.source(root, "notation"),
+    }
+    assert papers.status(root, "td_infonce") == "planned"
+    path = root / "notebooks" / "1_predicting_the_future" / "td_infonce.py"
+    path.parent.mkdir()
+    path.write_text("")
+    assert papers.status(root, "td_infonce") == "chapter"
+    assert papers.chapters(root)["td_infonce"] == path
+    assert list(papers.choose(root, ["td_infonce", "welcome"])) == ["td_infonce", "welcome"]
+    assert list(papers.choose(root, [])) == ["welcome", "notation", "td_infonce"]
+
+
+def test_a_wrong_slug_is_told_near_ones(tmp_path: Path) -> None:
+    root = toy.repository(tmp_path, welcome=toy.QUICK)
+    with pytest.raises(Usage, match="did you mean td_infonce"):
+        papers.choose(root, ["td_info_nce"])
+    with pytest.raises(Usage, match="planned"):
+        papers.choose(root, ["hiql"])
+    with pytest.raises(Usage, match="goalward papers"):
+        papers.choose(root, ["xyzzy"])
+
+
+def test_the_repository_is_found_from_inside_it(tmp_path: Path) -> None:
+    root = toy.repository(tmp_path / "a", welcome=toy.QUICK)
+    assert papers.repository(root / "notebooks" / "0_start") == root
+    assert papers.repository(root) == root
+    # From elsewhere, it is the checkout that the package lies in.
+    assert papers.repository(tmp_path) == toy.ROOT
+
+
+def test_without_a_repository_the_mend_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(papers, "__file__", str(tmp_path / "site-packages" / "papers.py"))
+    with pytest.raises(Problem, match="clone"):
+        papers.repository(tmp_path)
