@@ -13,7 +13,7 @@ help: ## this list
 
 setup: .venv/.lab ## make .venv with all that the chapters need
 lab: .venv/.lab ## open the course in JupyterLab
-	$(BIN)/jupyter lab $(ROOT) $(LAB_ARGS) notebooks/0_start/welcome.ipynb
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab $(ROOT) $(LAB_ARGS) notebooks/0_start/welcome.ipynb
 
 test: .venv/.test ## lint, types, tests, every chapter at smoke scale, the book
 	$(BIN)/ruff check .

@@ -18,8 +18,6 @@ CHAPTERS = sorted(
 def run(chapter: Path, scale: str, out: Path, timeout: float) -> list[dict]:
     """Run a chapter as a plain script; return its rows of claims."""
     environment = {**os.environ, "GOALWARD_SCALE": scale, "GOALWARD_OUT": str(out)}
-    if scale == "laptop":
-        environment.pop("XLA_FLAGS", None)  # the record was made with all cores
     done = subprocess.run(
         [sys.executable, "-W", "error::DeprecationWarning:__main__", chapter],
         env=environment,
