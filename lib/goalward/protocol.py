@@ -108,6 +108,13 @@ class Environment(Protocol):
 LossFn = Callable[[Params, LearnerState, Batch, Key], tuple[Float[Array, ""], Metrics]]
 
 
+ADAM = optax.scale_by_adam()
+"""Adam's direction; one object, so that equal learners compare equal and share compiled code."""
+
+PLAIN = optax.identity()
+"""The gradient itself: plain stochastic gradient descent."""
+
+
 def initial_state(
     params: Params, transform: optax.GradientTransformation, learning_rate: float
 ) -> LearnerState:

@@ -9,7 +9,7 @@ quasimetrics (see `goalward.nets.quasimetric`).
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, PyTree
 
 from goalward.nets.mlp import MLP
 
@@ -38,6 +38,62 @@ class TableCritic(nn.Module):
     ) -> Float[Array, "rows columns"]:
         """Logits of all pairs."""
         return self.table[anchors[:, None], candidates[None, :]]
+
+
+class GoalTableCritic(nn.Module):
+    """One free logit for each (state, action, commanded goal) and future, all given as indices.
+
+    With `goals=1` there is one policy and the commanded goal is ignored.
+    """
+
+    states: int
+    actions: int
+    goals: int = 1
+
+    def setup(self) -> None:
+        shape = (self.states * self.actions * self.goals, self.states)
+        self.table = self.param("table", nn.initializers.zeros, shape)
+
+    def __call__(
+        self,
+        anchor: tuple[Int[Array, "*batch"], Int[Array, "*batch"], Int[Array, "*batch"]],
+        future: Int[Array, "*batch"],
+    ) -> Float[Array, "*batch"]:
+        """Logit of each anchor `(state, action, goal)` with its own future."""
+        return self.table[self._row(*anchor), future]
+
+    def pairwise(
+        self,
+        anchors: tuple[Int[Array, " rows"], Int[Array, " rows"], Int[Array, " rows"]],
+        futures: Int[Array, " columns"],
+    ) -> Float[Array, "rows columns"]:
+        """Logits of all pairs."""
+        # Picking columns by a product is exact, and its gradient is much faster than a scatter.
+        columns = jax.nn.one_hot(futures, self.states, axis=0)
+        return jnp.matmul(self.table[self._row(*anchors)], columns, precision="highest")
+
+    def _row(self, state: Array, action: Array, goal: Array) -> Array:
+        return (state * self.actions + action) * self.goals + jnp.minimum(goal, self.goals - 1)
+
+
+class InnerProductCritic(nn.Module):
+    """Critic ``f(x, y) = phi(x) . psi(y)`` of two encoders; an anchor may be a tuple of arrays."""
+
+    anchor_encoder: nn.Module
+    future_encoder: nn.Module
+
+    def __call__(self, anchor: PyTree, future: Float[Array, "batch dim"]) -> Float[Array, " batch"]:
+        """Logit of each anchor with its own future."""
+        return jnp.sum(self._anchor(anchor) * self.future_encoder(future), axis=-1)
+
+    def pairwise(
+        self, anchors: PyTree, futures: Float[Array, "columns dim"]
+    ) -> Float[Array, "rows columns"]:
+        """Logits of all pairs."""
+        return self._anchor(anchors) @ self.future_encoder(futures).T
+
+    def _anchor(self, anchor: PyTree) -> Array:
+        return self.anchor_encoder(jnp.concatenate(jax.tree.leaves(anchor), axis=-1))
 
 
 class L2Critic(nn.Module):

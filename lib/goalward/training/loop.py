@@ -41,7 +41,7 @@ def train(
     steps: int,
     *,
     seeds: int = 1,
-    data_axis: int | None = None,
+    data_axis: int | PyTree | None = None,
     states: LearnerState | None = None,
     log_every: int | None = None,
     probe: Probe | None = None,
@@ -58,7 +58,9 @@ def train(
         key: split into one key a seed.
         steps: updates in all, a multiple of `log_every`.
         seeds: how many copies.
-        data_axis: 0 where each leaf of the data has a leading axis over seeds, else None.
+        data_axis: 0 where each leaf of the data has a leading axis over seeds, else None; or a
+            hashable pytree of these, as `jax.vmap` takes them, where only some leaves have it
+            (`goalward.data.trajectories.window_axes` makes one).
         states: states to go on from (leading axis over seeds) in place of fresh ones: the way to
             resume, or to sweep a step size.
         log_every: updates between logs; a tenth of the steps or fewer, by default.
@@ -108,7 +110,9 @@ def _default_log_every(steps: int) -> int:
 
 
 @partial(jax.jit, static_argnums=(0, 3))
-def _init(learner: Learner, data: PyTree, keys: Array, data_axis: int | None) -> LearnerState:
+def _init(
+    learner: Learner, data: PyTree, keys: Array, data_axis: int | PyTree | None
+) -> LearnerState:
     def init(data: PyTree, key: Key) -> LearnerState:
         key_example, key_init = jax.random.split(key)
         return learner.init(key_init, learner.batch(data, key_example))
@@ -121,7 +125,7 @@ def _run(
     learner: Learner,
     probe: Probe | None,
     length: int,
-    data_axis: int | None,
+    data_axis: int | PyTree | None,
     states: LearnerState,
     data: PyTree,
     keys: Array,

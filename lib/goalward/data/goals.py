@@ -1,0 +1,84 @@
+"""Batches for learning to predict and reach goals, relabelled with goals from the data itself."""
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jaxtyping import Array, Float, Int, Shaped
+
+from goalward.data import sampling
+from goalward.data.trajectories import Dataset
+from goalward.protocol import Key
+
+Items = Shaped[Array, "batch *item"]
+
+
+@struct.dataclass
+class GoalTransitions:
+    """Transitions, each with a commanded goal and a state from elsewhere."""
+
+    state: Items
+    action: Items
+    next_state: Items
+    next_action: Items
+    """The action recorded in the next state."""
+    goal: Items
+    """The commanded goal: a random state, unrelated to the transition."""
+    random: Items
+    """Another random state, the candidate future."""
+
+
+@struct.dataclass
+class GoalFutures:
+    """States and actions, each with a commanded goal and a state from later on."""
+
+    state: Items
+    action: Items
+    goal: Items
+    future: Items
+
+
+def goal_transitions(data: Dataset, key: Key, batch: int) -> GoalTransitions:
+    """Uniform transitions with independent goals and random states.
+
+    Both are the next states of other uniform transitions, so that all negatives of TD losses, the
+    other rows' next states as well as the random states, have one and the same marginal.
+    """
+    keys = jax.random.split(key, 3)
+    now, following = sampling.transitions(data, keys[0], batch)
+    goal, random = (sampling.transitions(data, k, batch)[1] for k in keys[1:])
+    return GoalTransitions(
+        state=take(data.observations, now),
+        action=take(data.actions, now),
+        next_state=take(data.observations, following),
+        next_action=take(data.actions, following),
+        goal=take(data.observations, goal),
+        random=take(data.observations, random),
+    )
+
+
+def goal_futures(
+    data: Dataset,
+    key: Key,
+    batch: int,
+    gamma: float | Float[Array, ""],
+    tail: str = "renormalise",
+) -> GoalFutures:
+    """Uniform states with a future each, and independent goals.
+
+    What happens to the geometric's tail: see `goalward.data.sampling.geometric_offsets`.
+    """
+    pair_key, goal_key = jax.random.split(key)
+    now, future = sampling.future_pairs(data, pair_key, batch, gamma, tail)
+    _, goal = sampling.transitions(data, goal_key, batch)
+    return GoalFutures(
+        state=take(data.observations, now),
+        action=take(data.actions, now),
+        goal=take(data.observations, goal),
+        future=take(data.observations, future),
+    )
+
+
+def take(values: Shaped[Array, "rows *item"], rows: Int[Array, " batch"]) -> Items:
+    """Rows of an array; small integers, kept small in storage, come back as ordinary ones."""
+    taken = values[rows]
+    return taken.astype(jnp.int32) if jnp.issubdtype(taken.dtype, jnp.integer) else taken

@@ -1,0 +1,162 @@
+r"""TD InfoNCE: contrastive prediction of the far future from single transitions.
+
+Zheng, Salakhutdinov & Eysenbach 2024, "Contrastive Difference Predictive Coding". The critic
+$f(s, a, g, x)$ estimates, up to a function of the first three, the log ratio of the probability
+that $x$ lies in the discounted future of $(s, a)$ under the policy for goal $g$, to the marginal
+of $x$.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Int, PyTree, Shaped
+
+from goalward.data.goals import GoalTransitions, goal_transitions
+from goalward.data.trajectories import Dataset
+from goalward.losses.contrastive import td_info_nce
+from goalward.protocol import ADAM, Key, LearnerState, Metrics, gradient_step, initial_state
+
+Score = Callable[..., Array]
+"""The target critic: `score(anchor, future)`, or `score(anchor, future, method="pairwise")`."""
+
+NextAction = Callable[[Score, GoalTransitions, Key], Array]
+"""The policy that is evaluated: which action follows in the next state."""
+
+
+def recorded_action(score: Score, batch: GoalTransitions, key: Key) -> Shaped[Array, "batch ..."]:
+    """The action in the data: evaluate the policy that collected them (SARSA)."""
+    return batch.next_action
+
+
+@dataclass(frozen=True)
+class GreedyAction:
+    """The action after which the commanded goal is most likely: learn to reach it.
+
+    Raw scores of different actions cannot be compared, for each (state, action) has its own free
+    constant; the log sum over random states takes it off. Ties are broken at random.
+    """
+
+    actions: int
+
+    def __call__(self, score: Score, batch: GoalTransitions, key: Key) -> Int[Array, " batch"]:
+        def log_ratio(action: Int[Array, ""]) -> Float[Array, " batch"]:
+            chosen = jnp.full(len(batch.next_state), action)
+            anchor = (batch.next_state, chosen, batch.goal)
+            baseline = jax.nn.logsumexp(score(anchor, batch.random, method="pairwise"), axis=1)
+            return score(anchor, batch.goal) - baseline
+
+        ratios = jax.vmap(log_ratio)(jnp.arange(self.actions))
+        noise = 1e-6 * jax.random.uniform(key, ratios.shape)
+        return jnp.argmax(ratios + noise, axis=0)
+
+
+@dataclass(frozen=True)
+class TDInfoNCE:
+    """The learner: a critic trained by `td_info_nce` on transitions in any order.
+
+    Attributes:
+        critic: a Linen module with `critic((state, action, goal), future)`, matching rows, and
+            `pairwise`, all pairs; the networks are the only difference between a table and a robot.
+        gamma: the discount.
+        next_action: the policy that is evaluated, `recorded_action` or `GreedyAction`.
+        batch_size: transitions in a batch, and random states.
+        learning_rate: where the state's step size starts.
+        transform: the optimiser without its step size.
+        tau: how far the target critic moves towards the critic after each update.
+    """
+
+    critic: nn.Module
+    gamma: float
+    next_action: NextAction = recorded_action
+    batch_size: int = 256
+    learning_rate: float = 3e-4
+    transform: optax.GradientTransformation = ADAM
+    tau: float = 0.005
+
+    def init(self, key: Key, example: GoalTransitions) -> LearnerState:
+        """Fresh parameters, shaped for the example batch."""
+        anchor = (example.state, example.action, example.goal)
+        params = self.critic.init(key, anchor, example.random)
+        return initial_state(params, self.transform, self.learning_rate)
+
+    def batch(self, data: Dataset, key: Key) -> GoalTransitions:
+        """Transitions with commanded goals and random states."""
+        return goal_transitions(data, key, self.batch_size)
+
+    def loss(
+        self, params: PyTree, state: LearnerState, batch: GoalTransitions, key: Key
+    ) -> tuple[Float[Array, ""], Metrics]:
+        """Equation 10 of the paper; the target critic chooses and weighs."""
+
+        def score(anchor: Any, future: Array, method: str | None = None) -> Array:
+            return self.critic.apply(state.target_params, anchor, future, method=method)  # type: ignore
+
+        next_action = self.next_action(score, batch, key)
+        anchor = (batch.state, batch.action, batch.goal)
+        next_anchor = (batch.next_state, next_action, batch.goal)
+        value = td_info_nce(
+            next_logits=self.pairwise(params, anchor, batch.next_state),
+            random_logits=self.pairwise(params, anchor, batch.random),
+            target_logits=score(next_anchor, batch.random, method="pairwise"),
+            gamma=self.gamma,
+        )
+        return value, {}
+
+    def pairwise(self, params: PyTree, anchor: Any, future: Array) -> Float[Array, "rows columns"]:
+        """Scores of every future for every anchor `(state, action, goal)`."""
+        return self.critic.apply(params, anchor, future, method="pairwise")  # type: ignore
+
+    def update(
+        self, state: LearnerState, batch: GoalTransitions, key: Key
+    ) -> tuple[LearnerState, Metrics]:
+        """One gradient step and one step of the target."""
+        return gradient_step(self.loss, state, batch, key, self.transform, self.tau)
+
+
+def transition_counts(
+    states: Int[np.ndarray, "n steps"],
+    actions: Int[np.ndarray, "n steps"],
+    n_states: int,
+    n_actions: int,
+) -> Float[np.ndarray, "pairs pairs"]:
+    """How often each (state, action) was followed by each (next state, next action).
+
+    Pairs are numbered `state * n_actions + action`.
+    """
+    pairs = n_states * n_actions
+    index = states.astype(np.int64) * n_actions + actions
+    joint = index[:, :-1] * pairs + index[:, 1:]
+    return np.bincount(joint.ravel(), minlength=pairs**2).reshape(pairs, pairs).astype(float)
+
+
+def td_fixed_point(
+    counts: Float[np.ndarray, "pairs pairs"], n_actions: int, gamma: float
+) -> Float[np.ndarray, "states actions states"]:
+    r"""Where TD InfoNCE on all states, and the successor representation, come to rest.
+
+    $q = (1-\gamma)\hat P + \gamma\,\hat C q$ with the empirical transitions $\hat P$ and
+    $\hat C$ to the next state and to the next pair: the exact answer for the world that the counts
+    describe. Rows of pairs that were never visited are zero.
+
+    Raises:
+        ValueError: `counts` is not square, does not divide by `n_actions`, or `gamma` is not in
+            [0, 1).
+    """
+    pairs = len(counts)
+    if counts.shape != (pairs, pairs) or pairs % n_actions:
+        raise ValueError(
+            f"counts must be square over states x {n_actions} actions, not {counts.shape}"
+        )
+    if not 0 <= gamma < 1:
+        raise ValueError(f"gamma must be in [0, 1), not {gamma}")
+    visits = counts.sum(axis=1, keepdims=True)
+    follow = np.divide(counts, visits, out=np.zeros_like(counts), where=visits > 0)
+    arrive = follow.reshape(pairs, -1, n_actions).sum(axis=2)
+    solution = (1 - gamma) * np.linalg.solve(np.eye(pairs) - gamma * follow, arrive)
+    return solution.reshape(-1, n_actions, pairs // n_actions)
