@@ -98,6 +98,22 @@ def test_widget_ids_depend_on_their_place_alone(ids: list, order: list[int]) -> 
     assert state[left].state.value == 1
 
 
+def test_streams_are_whole_wherever_the_kernel_cut_them() -> None:
+    def stream(text: str, name: str = "stdout") -> nbformat.NotebookNode:
+        return nbformat.v4.new_output("stream", name=name, text=text)
+
+    def settled(*outputs: nbformat.NotebookNode) -> list[tuple[str, str]]:
+        cell = nbformat.v4.new_code_cell("f()", outputs=list(outputs))
+        notebook.settle(nb := nbformat.v4.new_notebook(cells=[cell]), "slug")
+        return [(o.name, o.text) for o in nb.cells[0].outputs]
+
+    assert settled(stream("a\nb"), stream("c\n")) == [("stdout", "a\nbc\n")]
+    assert settled(stream("1%\r2"), stream("%\r\nend\n")) == [("stdout", "2%\nend\n")]
+    assert settled(stream("a"), stream("b", "stderr")) == [("stdout", "a"), ("stderr", "b")]
+    long = "x" * 3_000_000
+    assert settled(stream(long)) == [("stdout", long)]
+
+
 def test_a_fresh_pair_is_sound(source: Path) -> None:
     write_pair(source)
     assert notebook.verify(source) == []

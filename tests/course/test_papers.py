@@ -24,7 +24,8 @@ def test_there_are_fifty_papers_in_eight_parts() -> None:
 @pytest.mark.parametrize("paper", papers.papers(), ids=lambda p: p.slug)
 def test_a_paper_is_told_in_full(paper: papers.Paper) -> None:
     assert re.fullmatch(r"[a-z][a-z0-9_]*", paper.slug)
-    assert paper.title and paper.short
+    assert paper.title
+    assert paper.short
     assert paper.authors
     assert 2022 <= paper.year <= 2026
     assert re.fullmatch(r"(2[2-6](0[1-9]|1[0-2])\.\d{5})?", paper.arxiv)

@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import atexit
 import json
 import os
 import signal
@@ -125,7 +126,7 @@ class Runner:
                     self._stage_files(nb, source, stage, self._record(result, source, device))
                     result.changed = (stage.folder / "new").is_dir()
                     stage.place()
-        except (Problem, OSError, RuntimeError) as error:
+        except (Problem, OSError) as error:
             result.problem = _one_line(error)
         result.seconds = result.seconds or time.monotonic() - started
         return result
@@ -166,7 +167,6 @@ class Runner:
             timeout=self.timeout,
             raise_on_iopub_timeout=True,
             record_timing=False,
-            coalesce_streams=True,
             shutdown_kernel="immediate",
         )
         cell = NotebookNode(source="", cell_type="code")
@@ -200,15 +200,20 @@ class Runner:
                 f"{notebook.name_cell(cell)} took longer than {self.timeout:g} s "
                 "(--timeout allows more)"
             ) from error
-        except DeadKernelError as error:
+        except (DeadKernelError, RuntimeError) as error:
             if self.stopped.is_set():
                 raise Problem("stopped") from error
+            if not client.code_cells_executed:
+                said = (stage.folder / "kernel.log").read_text("utf-8", "replace").splitlines()
+                raise Problem(" ".join(["the kernel did not start;", *said[-1:]])) from error
             cell.execution_count = client.code_cells_executed
             raise Problem(
                 f"{notebook.name_cell(cell)}: the kernel died; was there memory enough?"
             ) from error
         finally:
             self.kernels.discard(kernel)
+            # Left behind where a kernel does not start.
+            atexit.unregister(client._cleanup_kernel)
 
     def _environment(self, stage: Stage) -> dict[str, str]:
         environment = {

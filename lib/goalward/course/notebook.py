@@ -47,9 +47,10 @@ def convert(source: Path) -> NotebookNode:
 
 
 def settle(nb: NotebookNode, slug: str) -> None:
-    """Make an executed notebook the same at every run: widget ids in order of appearance."""
+    """Make an executed notebook the same at every run: streams whole, widget ids in order."""
     for cell in nb.cells:
-        cell.metadata.pop("execution", None)
+        if cell.get("outputs"):
+            cell.outputs = _whole_streams(cell.outputs)
     if "widgets" not in nb.metadata:
         return
     state = nb.metadata["widgets"][WIDGETS]["state"]
@@ -69,6 +70,24 @@ def settle(nb: NotebookNode, slug: str) -> None:
     for cell in nb.cells:
         if cell.get("outputs"):
             cell.outputs = nbformat.from_dict(rename(cell.outputs))
+
+
+def _whole_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Join what was printed to one stream: where a kernel cuts it is chance.
+
+    Of a line that was overwritten by carriage returns, the last writing stays.
+    """
+    joined: list[NotebookNode] = []
+    for output in outputs:
+        if output.output_type == "stream" and joined and joined[-1].get("name") == output.name:
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    for output in joined:
+        if output.output_type == "stream" and "\r" in output.text:
+            lines = output.text.replace("\r\n", "\n").split("\n")
+            output.text = "\n".join(line.rpartition("\r")[2] for line in lines)
+    return joined
 
 
 def _visit(name: str, state: dict[str, Any], order: dict[str, None]) -> None:

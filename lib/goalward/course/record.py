@@ -24,6 +24,8 @@ from goalward.course.papers import chapters, pair_of
 
 STAGING = ".goalward"
 PACKAGES = ("jax", "flax", "numpy", "optax")
+# What a run may need on the disk, in bytes.
+ROOM = 1_000_000
 # What may change from one run to the next of an unchanged chapter.
 _PASSING = ("date", "seconds")
 
@@ -50,6 +52,13 @@ class Stage:
             fcntl.flock(self._lock, fcntl.LOCK_EX)
         self.out = self.folder / "out"
         self.out.mkdir()
+        try:
+            # Better to learn of a full disk now than after a minute's computing.
+            (self.folder / "room").write_bytes(bytes(ROOM))
+            (self.folder / "room").unlink()
+        except OSError:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
