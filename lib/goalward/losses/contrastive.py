@@ -47,7 +47,7 @@ def td_info_nce(
     target_logits: Float[Array, "batch candidates"],
     gamma: float | Float[Array, ""],
 ) -> Float[Array, ""]:
-    r"""InfoNCE whose far-future positives are bootstrapped (Zheng et al. 2024, eq. 10).
+    r"""InfoNCE whose far-future positives are bootstrapped (Zheng et al. 2024).
 
     $(1-\gamma)\,\mathrm{CE}(f(s, a, s'_{1:B}), \text{own } s') +
     \gamma\,\mathrm{CE}(f(s, a, r_{1:R}), \mathrm{softmax}\,\bar f(s', a', r_{1:R}))$.
@@ -71,7 +71,7 @@ def c_learning(
     gamma: float | Float[Array, ""],
     clip: float = 20.0,
 ) -> Float[Array, ""]:
-    r"""Temporal-difference logistic loss of C-learning (Eysenbach et al. 2021, eq. 9).
+    r"""Temporal-difference logistic loss of C-learning (Eysenbach et al. 2021).
 
     $(1-\gamma)\,\ell(f(s, a, s')) + \gamma\,w\,\ell(f(s, a, r)) + \ell(-f(s, a, r))$ with
     $\ell(x) = \log(1 + e^{-x})$ and the importance weight

@@ -92,7 +92,7 @@ class TDInfoNCE:
     def loss(
         self, params: PyTree, state: LearnerState, batch: GoalTransitions, key: Key
     ) -> tuple[Float[Array, ""], Metrics]:
-        """Equation 10 of the paper; the target critic chooses and weighs."""
+        """The two terms of `td_info_nce`; the target critic chooses the action and the weights."""
 
         def score(anchor: Any, future: Array, method: str | None = None) -> Array:
             return self.critic.apply(state.target_params, anchor, future, method=method)  # type: ignore

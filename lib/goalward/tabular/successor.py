@@ -16,7 +16,7 @@ def successor_measure(
     r"""The discounted distribution over future states from each state and action.
 
     `start="next"` counts from the next state on,
-    $(1-\gamma)\sum_{t\ge1}\gamma^{t-1}\Pr(s_t = x)$ (Zheng et al. 2024, eq. 1);
+    $(1-\gamma)\sum_{t\ge1}\gamma^{t-1}\Pr(s_t = x)$ (Zheng et al. 2024);
     `start="current"` counts the present state too,
     $(1-\gamma)\sum_{t\ge0}\gamma^{t}\Pr(s_t = x)$.
     Each row sums to one.
