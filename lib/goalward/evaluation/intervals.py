@@ -1,6 +1,7 @@
 """Confidence intervals over seeds: Student's t for few, the bootstrap for ten and more."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ class Interval(NamedTuple):
     high: float
 
 
+@cache  # a band asks for the same one at every point
 def student_quantile(probability: float, degrees: int) -> float:
     """The quantile of Student's t distribution, by bisection on the incomplete beta function.
 
