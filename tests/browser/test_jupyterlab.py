@@ -1,0 +1,180 @@
+"""A chapter in a real JupyterLab in a real browser: run all, play, edit, save."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright import sync_api as playwright
+
+import toy
+from goalward.course import notebook
+from goalward.course.restore import restore
+
+pytestmark = pytest.mark.browser
+
+CHAPTER = "notebooks/0_start/welcome.ipynb"
+SETTLE = 90_000  # milliseconds: kernels start slowly on a busy machine
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+QUIET = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the repository's chapters, committed."""
+    if shutil.which("chromium") is None:
+        pytest.skip("chromium is not installed (apt-get install chromium)")
+    root = toy.repository(tmp_path_factory.mktemp("lab"))
+    shutil.copytree(toy.ROOT / "notebooks", root / "notebooks", dirs_exist_ok=True)
+    source = (root / CHAPTER).with_suffix(".py")
+    if not (root / CHAPTER).exists():
+        (root / CHAPTER).write_text(notebook.write_text(notebook.convert(source)))
+    toy.commit(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def address(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """JupyterLab, served on this machine with settings of its own."""
+    home = tmp_path_factory.mktemp("home")
+    settings = home / "settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    (settings / "notification.jupyterlab-settings").write_text(json.dumps(QUIET))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        **os.environ,
+        "GOALWARD_SCALE": "smoke",
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+        "IPYTHONDIR": str(home / "ipython"),
+    }
+    environment.pop("MPLBACKEND", None)
+    log = (home / "lab.log").open("wb")
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+            *(f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
+            *("--IdentityProvider.token=", "--ServerApp.ip=127.0.0.1"),
+        ],
+        cwd=root,
+        env=environment,
+        stdout=log,
+        stderr=log,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(600):
+            assert process.poll() is None, (home / "lab.log").read_text()[-2000:]
+            try:
+                urllib.request.urlopen(f"{url}/api", timeout=5).close()
+                break
+            except OSError:
+                time.sleep(0.2)
+        yield url
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        log.close()
+
+
+@pytest.fixture
+def page(address: str) -> Iterator["playwright.Page"]:
+    """The chapter, open in JupyterLab."""
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        page = browser.new_page(viewport={"width": 1200, "height": 1400})
+        page.set_default_timeout(SETTLE)
+        page.goto(f"{address}/lab/tree/{CHAPTER}?reset")
+        page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell")
+        page.wait_for_selector(
+            ".jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status=idle]"
+        )
+        yield page
+        page.close()
+        browser.close()
+
+
+def save(page: "playwright.Page") -> None:
+    """Save, and wait until it is done."""
+    with page.expect_response(
+        lambda r: "/api/contents/" in r.url and r.request.method == "PUT"
+    ) as saved:
+        page.keyboard.press("Control+s")
+    assert saved.value.ok
+
+
+def run_all(page: "playwright.Page") -> None:
+    """Run all cells, and wait until they have run."""
+    # A cell that waits or runs has a star.
+    prompts = "[...document.querySelectorAll('.jp-InputPrompt')]"
+    busy = f"() => {prompts}.some(p => p.innerText.includes('*'))"
+    page.click(".lm-MenuBar-item:has-text('Run')")
+    page.click(".lm-Menu-item[data-command='runmenu:run-all']")
+    page.wait_for_function(busy)
+    page.wait_for_function(f"() => !({busy})()")
+
+
+def picture(page: "playwright.Page") -> tuple[str, str]:
+    """The picture that the explorer shows, and its text."""
+    shown = page.locator(".jp-OutputArea img:visible")
+    assert shown.count() == 1
+    return str(shown.get_attribute("src")), str(shown.get_attribute("alt"))
+
+
+def test_a_reader_opens_runs_plays_edits_and_saves(page: "playwright.Page", root: Path) -> None:
+    source = (root / CHAPTER).with_suffix(".py")
+    before = source.read_text(encoding="utf-8")
+
+    page.click(".jp-NotebookPanel .jp-Cell >> nth=0")
+    save(page)
+    assert source.read_text(encoding="utf-8") == before, "saving alone touched the source"
+
+    run_all(page)
+    assert page.locator(".jp-OutputArea [data-mime-type*=error], .jp-mod-error").count() == 0
+    first, told = picture(page)
+    assert first.startswith("data:image/webp;base64,")
+    page.locator(".noUi-handle").first.click()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(300)
+    second, told_then = picture(page)
+    assert second != first, "the slider moved no picture"
+    assert told_then != told
+    save(page)
+    assert source.read_text(encoding="utf-8") == before, "running and playing touched the source"
+
+    page.click(".jp-CodeCell .cm-content >> nth=0")
+    page.keyboard.press("Control+End")
+    page.keyboard.press("Enter")
+    page.keyboard.type("edited = 1")
+    save(page)
+    after = source.read_text(encoding="utf-8").splitlines()
+    assert [line for line in after if line != "edited = 1"] == before.splitlines()
+    assert "edited = 1" in after
+
+    restore(root, source)
+    assert source.read_text(encoding="utf-8") == before
+    assert toy.git(root, "status", "--porcelain") == ""
