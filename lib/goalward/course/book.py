@@ -41,6 +41,7 @@ sys.exit(1 if isinstance(result, BaseException) or result else 0)
 """
 _WARNING = re.compile(r"^(?:(?P<place>.+?):\s+)?(?:WARNING|ERROR|CRITICAL):\s+(?P<text>.*)$")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_SIGNATURE_LIST = re.compile(r"<dl>((?:\s*<dd>.*?</dd>)+)\s*</dl>", re.DOTALL)
 # myst-nb numbers a notebook's lines as ten thousand times the cell, plus the line in it.
 _CELL = 10_000
 
@@ -80,8 +81,6 @@ def build(out: Path | None = None, quiet: bool = False, root: Path | None = None
         if site.exists():
             site.rename(work / "old")
         new.rename(site)
-    if not quiet:
-        print(f"Open {site / 'index.html'}", flush=True)
     return site
 
 
@@ -277,6 +276,27 @@ def _finish(root: Path, toc: dict[str, Any], new: Path) -> None:
         f'<body><main><h1><a href="{front}">Goalward</a></h1></main></body></html>\n',
         encoding="utf-8",
     )
+    for path in new.rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        mended = mend_markup(text)
+        if mended != text:
+            path.write_text(mended, encoding="utf-8")
     for page in _pairs(root):
         shutil.copyfile(root / "notebooks" / f"{page}.ipynb", new / "_sources" / f"{page}.ipynb")
     (new / MARK).write_text("Built by `goalward book`; the next build replaces this folder.\n")
+
+
+def mend_markup(page: str) -> str:
+    """A page without two things that Sphinx writes and screen readers stumble over.
+
+    The arguments of a long signature are a list of definitions without terms; bibliographies
+    have a role whose children are not what it asks for.
+    """
+
+    def arguments(match: re.Match[str]) -> str:
+        items = match[1].replace("<dd>", '<div class="argument">').replace("</dd>", "</div>")
+        return f"<div>{items}</div>"
+
+    page = page.replace(' role="list" class="citation-list"', ' class="citation-list"')
+    page = page.replace(' role="doc-biblioentry"', "")
+    return _SIGNATURE_LIST.sub(arguments, page)

@@ -2,9 +2,19 @@
 (() => {
   "use strict";
 
+  // The widgets ask MathJax 2 for the mathematics in their labels; answer with MathJax 3.
+  if (window.MathJax && !MathJax.Hub) {
+    MathJax.Hub = {
+      Queue: (...tasks) =>
+        MathJax.startup.promise.then(() => MathJax.typesetPromise(tasks.map((task) => task[2]))),
+    };
+  }
+
   const SCROLLABLE = [
     ".bd-content pre",
     ".bd-content div.math",
+    ".bd-content mjx-container[display='true']",
+    ".bd-content mjx-container.wide",
     ".bd-content .cell_output .output",
     ".bd-content .cell_output .text_html > div",
     ".bd-content .pst-scrollable-table-container",
@@ -17,12 +27,24 @@
     for (const box of document.querySelectorAll(SCROLLABLE)) {
       const scrolls =
         box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1;
-      if (scrolls && !box.hasAttribute("tabindex")) {
+      // The theme does so for some boxes, a second late.
+      if (scrolls) {
         box.tabIndex = 0;
         box.dataset.reached = "";
-      } else if (!scrolls && "reached" in box.dataset) {
+      } else if ("reached" in box.dataset) {
         box.removeAttribute("tabindex");
         delete box.dataset.reached;
+      }
+    }
+  }
+
+  // A formula in a line of text that is longer than the line scrolls, like a displayed one.
+  function boxWideFormulas() {
+    for (const formula of document.querySelectorAll(".bd-content mjx-container:not([display])")) {
+      const block = formula.closest("p, li, td, th, dd, h1, h2, h3, figcaption, div:not(.math)");
+      const inner = formula.querySelector("mjx-math");
+      if (block && inner) {
+        formula.classList.toggle("wide", inner.offsetWidth > block.clientWidth);
       }
     }
   }
@@ -42,6 +64,14 @@
     }
   }
 
+  // The arrows that unfold the sidebar carry no text.
+  function nameFolds() {
+    for (const fold of document.querySelectorAll(".bd-sidebar-primary details > summary")) {
+      const page = fold.closest("li")?.querySelector("a");
+      if (page) fold.setAttribute("aria-label", `Pages below ${page.textContent.trim()}`);
+    }
+  }
+
   let waiting = false;
   function refresh() {
     if (waiting) return;
@@ -49,6 +79,7 @@
     requestAnimationFrame(() => {
       waiting = false;
       nameSliders();
+      boxWideFormulas();
       reachScrollable();
     });
   }
@@ -63,6 +94,7 @@
     });
     addEventListener("resize", refresh);
     addEventListener("load", refresh);
+    nameFolds();
     refresh();
   }
 
