@@ -224,7 +224,7 @@ def _attach(node: Any, page: str, sections: list[dict[str, str]]) -> None:
     for item in node.values() if isinstance(node, dict) else node:
         if isinstance(item, dict | list):
             _attach(item, page, sections)
-    if isinstance(node, dict) and node.get("file") == page:
+    if sections and isinstance(node, dict) and node.get("file") == page:
         node["sections"] = sections
 
 
