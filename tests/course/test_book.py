@@ -303,7 +303,8 @@ def test_the_scoreboard_shows_what_was_measured_against_the_bound(root: Path) ->
     assert "**2 claims: 1 reproduced, 1 weaker than the paper.**" in text
     assert "## [Welcome](../0_start/welcome.ipynb)" in text
     assert "it needs $n/20$ samples" in text
-    assert "◐ weaker than the paper. the rival is tuned" in text
+    assert "  - ◐ weaker than the paper\n" in text
+    assert "- *it needs $n/20$ samples*: the rival is tuned" in text
     assert re.search(
         r"- 4\.90 \[\S+, \S+\]\n  - ≥ 20\n  - the paper\n  - 20×\n  - 5 \(data\)", text
     )

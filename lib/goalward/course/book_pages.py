@@ -104,7 +104,6 @@ def _claims_table(rows: Sequence[dict[str, Any]]) -> str:
     body = []
     for row in rows:
         verdict = f"{MARKS[row['verdict']]} {row['verdict']}"
-        verdict += f". {row['reason']}" if row["reason"] else ""
         verdict += " **(stale)**" if row["stale"] else ""
         seeds = "exact" if row["seeds"] is None else f"{row['seeds']} ({row['covers']})"
         bound = row["bound"].replace(">=", "≥").replace("<=", "≤")
@@ -113,7 +112,9 @@ def _claims_table(rows: Sequence[dict[str, Any]]) -> str:
         body.append(
             (row["statement"], verdict, format_measured(row), bound, source, row["paper"], seeds)
         )
-    return table("What was measured, and what the paper says", head, body)
+    reasons = [f"- *{row['statement']}*: {row['reason']}" for row in rows if row["reason"]]
+    why = ["Why not, or not in full:", "\n".join(reasons)] if reasons else []
+    return "\n\n".join([table("What was measured, and what the paper says", head, body), *why])
 
 
 def status(root: Path) -> str:
