@@ -1,7 +1,8 @@
 """Refresh the scripts and fonts that the book ships, so that its pages ask no other host for them.
 
 `make vendor` runs this with npm at hand; a reader never needs it. Each folder that receives files
-gets a `VERSIONS.json`: package, version, licence and the SHA-256 of every file taken.
+gets a `VERSIONS.json`: package, version, licence and the SHA-256 of every file taken. Where a
+package carries no text of its licence, that text is kept beside its files by hand.
 """
 
 import argparse
@@ -49,7 +50,7 @@ PACKAGES = (
         STATIC,
         (("dist/embed-amd.js", "html-manager/embed-amd.js"),),
     ),
-    # 4.11 is the last line of versions whose minified file stays under 600 kB.
+    # Only the tests use it.
     Package(
         "axe-core",
         "4.11.1",
