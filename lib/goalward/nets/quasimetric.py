@@ -29,11 +29,10 @@ def mrn(
         ValueError: the embedding does not divide into ``2 * components`` equal pieces.
     """
     _check_split(x.shape[-1], 2 * components, "mrn")
-    difference = x - y
-    difference = difference.reshape(*difference.shape[:-1], components, 2, -1)
-    asymmetric = jnp.max(jax.nn.relu(difference[..., 0, :]), axis=-1)
-    symmetric = jnp.sqrt(jnp.sum(difference[..., 1, :] ** 2, axis=-1) + SOFTENING)
-    return jnp.mean(asymmetric + symmetric, axis=-1)
+    x, y = (_components_first(z, 2 * components) for z in _same_rank(x, y))
+    asymmetric = jnp.max(jax.nn.relu(x[:, ::2] - y[:, ::2]), axis=0)
+    symmetric = jnp.sqrt(jnp.sum((x[:, 1::2] - y[:, 1::2]) ** 2, axis=0) + SOFTENING)
+    return jnp.mean(asymmetric + symmetric, axis=0)
 
 
 def iqe(
@@ -53,17 +52,17 @@ def iqe(
         ValueError: the embedding does not divide into ``components`` equal pieces.
     """
     _check_split(x.shape[-1], components, "iqe")
-    left, right = jnp.broadcast_arrays(
-        x.reshape(*x.shape[:-1], components, -1), y.reshape(*y.shape[:-1], components, -1)
-    )
-    order = jnp.argsort(left, axis=-1)
-    left = jnp.take_along_axis(left, order, axis=-1)
-    right = jnp.maximum(left, jnp.take_along_axis(right, order, axis=-1))
-    # With left ends in order, an interval adds what lies beyond the furthest right end so far.
-    covered = jax.lax.cummax(right, axis=right.ndim - 1)
-    before = jnp.concatenate([left[..., :1], covered[..., :-1]], axis=-1)
-    lengths = jnp.sum(jax.nn.relu(right - jnp.maximum(left, before)), axis=-1)
-    return mix * jnp.max(lengths, axis=-1) + (1 - mix) * jnp.mean(lengths, axis=-1)
+    left, right = (_components_first(z, components) for z in _same_rank(x, y))
+    size = len(left)
+    order = jax.nn.one_hot(jnp.argsort(left, axis=0), size, axis=1)  # faster than a gather
+    # In the order of their left ends, an interval adds what lies beyond the furthest right end.
+    lengths, furthest = jnp.zeros(()), jnp.min(left, axis=0)
+    for i in range(size):
+        start = jnp.maximum(jnp.sum(order[i] * left, axis=0), furthest)
+        end = jnp.sum(order[i] * right, axis=0)
+        lengths += jax.nn.relu(end - start)
+        furthest = jnp.maximum(furthest, end)
+    return mix * jnp.max(lengths, axis=0) + (1 - mix) * jnp.mean(lengths, axis=0)
 
 
 class MRNCritic(nn.Module):
@@ -113,3 +112,13 @@ class IQECritic(nn.Module):
 def _check_split(size: int, parts: int, name: str) -> None:
     if parts < 1 or size % parts:
         raise ValueError(f"{name}: an embedding of {size} does not divide into {parts} equal parts")
+
+
+def _same_rank(x: Array, y: Array) -> tuple[Array, Array]:
+    rank = max(x.ndim, y.ndim)
+    return tuple(z.reshape((1,) * (rank - z.ndim) + z.shape) for z in (x, y))  # type: ignore
+
+
+def _components_first(z: Array, parts: int) -> Array:
+    """``(..., dim)`` to ``(dim / parts, parts, ...)``: long loops over pairs, short ones inside."""
+    return jnp.moveaxis(z.reshape(*z.shape[:-1], parts, -1), (-1, -2), (0, 1))
