@@ -1,5 +1,7 @@
 """Batches for learning to predict and reach goals, relabelled with goals from the data itself."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from flax import struct
@@ -9,7 +11,8 @@ from goalward.data import sampling
 from goalward.data.trajectories import Dataset
 from goalward.protocol import Key
 
-Items = Shaped[Array, "batch *item"]
+Items = Any
+"""(batch, *item) An array; anything at all while JAX takes the pytree apart."""
 
 
 @struct.dataclass
@@ -43,9 +46,8 @@ def goal_transitions(data: Dataset, key: Key, batch: int) -> GoalTransitions:
     Both are the next states of other uniform transitions, so that all negatives of TD losses, the
     other rows' next states as well as the random states, have one and the same marginal.
     """
-    keys = jax.random.split(key, 3)
-    now, following = sampling.transitions(data, keys[0], batch)
-    goal, random = (sampling.transitions(data, k, batch)[1] for k in keys[1:])
+    rows, next_rows = sampling.transitions(data, key, 3 * batch)
+    now, (following, goal, random) = rows[:batch], jnp.split(next_rows, 3)
     return GoalTransitions(
         state=take(data.observations, now),
         action=take(data.actions, now),
@@ -78,7 +80,9 @@ def goal_futures(
     )
 
 
-def take(values: Shaped[Array, "rows *item"], rows: Int[Array, " batch"]) -> Items:
+def take(
+    values: Shaped[Array, "rows *item"], rows: Int[Array, " batch"]
+) -> Shaped[Array, "batch *item"]:
     """Rows of an array; small integers, kept small in storage, come back as ordinary ones."""
     taken = values[rows]
     return taken.astype(jnp.int32) if jnp.issubdtype(taken.dtype, jnp.integer) else taken

@@ -52,7 +52,8 @@ class GreedyAction:
             return score(anchor, batch.goal) - baseline
 
         ratios = jax.vmap(log_ratio)(jnp.arange(self.actions))
-        noise = 1e-6 * jax.random.uniform(key, ratios.shape)
+        # Above the rounding of the ratios, far below any difference that matters.
+        noise = 1e-5 * jax.random.uniform(key, ratios.shape)
         return jnp.argmax(ratios + noise, axis=0)
 
 
@@ -136,13 +137,16 @@ def transition_counts(
 
 
 def td_fixed_point(
-    counts: Float[np.ndarray, "pairs pairs"], n_actions: int, gamma: float
+    counts: Float[np.ndarray, "..."], n_actions: int, gamma: float
 ) -> Float[np.ndarray, "states actions states"]:
     r"""Where TD InfoNCE on all states, and the successor representation, come to rest.
 
     $q = (1-\gamma)\hat P + \gamma\,\hat C q$ with the empirical transitions $\hat P$ and
     $\hat C$ to the next state and to the next pair: the exact answer for the world that the counts
     describe. Rows of pairs that were never visited are zero.
+
+    Args:
+        counts: a square table over pairs, as `transition_counts` makes it; probabilities will do.
 
     Raises:
         ValueError: `counts` is not square, does not divide by `n_actions`, or `gamma` is not in
