@@ -56,7 +56,7 @@ class SuccessorRepresentation:
         target_table: Array = state.target_params
         later = target_table[batch.next_state * self.actions + batch.next_action]
         target = (1 - self.gamma) * arrived + self.gamma * later
-        error = params[batch.state * self.actions + batch.action] - jax.lax.stop_gradient(target)
+        error = params[batch.state * self.actions + batch.action] - target
         return 0.5 * jnp.mean(jnp.sum(error**2, axis=1)), {}
 
     def update(
