@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from goalward.course import papers
+
 ROOT = Path(__file__).parents[1]
-CHAPTERS = sorted(
-    p for p in (ROOT / "notebooks").glob("*/*.py") if not p.stem.endswith("_exercises")
-)
+CHAPTERS = sorted(papers.chapters(ROOT).values())
 
 
 def run(chapter: Path, scale: str, out: Path, timeout: float) -> list[dict]:

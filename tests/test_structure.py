@@ -10,6 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import pins
+from goalward.course import papers
 
 ROOT = Path(__file__).parents[1]
 LIBRARY = ROOT / "lib" / "goalward"
@@ -115,8 +116,6 @@ def test_no_file_names_a_registry_or_a_machines_path() -> None:
 
 def test_claims_live_in_one_place_a_slug() -> None:
     """Method, tests and figures of a paper share its chapter's name."""
-    chapters = {
-        p.stem for p in (ROOT / "notebooks").glob("[1-8]_*/*.py") if "_exercises" not in p.stem
-    }
-    assert {p.stem for p in (LIBRARY / "methods").glob("[!_]*.py")} == chapters
-    assert {p.stem.removeprefix("test_") for p in (ROOT / "tests/methods").glob("*.py")} == chapters
+    slugs = {p.slug for p in papers.papers()} & papers.chapters(ROOT).keys()
+    assert {p.stem for p in (LIBRARY / "methods").glob("[!_]*.py")} == slugs
+    assert {p.stem.removeprefix("test_") for p in (ROOT / "tests/methods").glob("*.py")} == slugs

@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from goalward.evaluation.intervals import interval as seeds_interval
-
 KINDS = ("exact", "statistical")
 SOURCES = ("paper", "oracle", "prototype")
 REPRODUCED = "reproduced"
@@ -133,6 +131,9 @@ def judge(
             f"claim {claim!r}: kind is one of {', '.join(KINDS)} and bound_from one of "
             f"{', '.join(SOURCES)}, not {kind!r} and {bound_from!r}"
         )
+    # Here, so that showing recorded claims does not wait for JAX.
+    from goalward.evaluation.intervals import interval as seeds_interval
+
     limits = Bound.parse(bound)
     if kind == "exact":
         value = low = high = float(measured)

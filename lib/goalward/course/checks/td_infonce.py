@@ -17,7 +17,7 @@ def two_term_loss(student: Callable[..., Any]) -> None:
     following, random, target = map(jnp.asarray, logits)
     for gamma, meaning in ((0.0, "only the first term"), (1.0, "only the second"), (0.9, "both")):
         value = _array(student(following, random, target, gamma), (), "the loss")
-        expected = _loss_by_loops(*logits, gamma)
+        expected = _loss_by_loops(logits[0], logits[1], logits[2], gamma)
         assert abs(value - expected) < 1e-4, (
             f"at γ = {gamma} ({meaning} counts) the loss is {expected:.4f}, not {value:.4f}"
         )
