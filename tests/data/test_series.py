@@ -51,14 +51,14 @@ def test_too_many_orthonormal_columns_are_refused():
         series.orthonormal_columns(jax.random.key(0), 3, 4)
 
 
-def test_the_tanh_lift_is_one_map_for_one_key():
-    x = jax.random.normal(jax.random.key(0), (5, 3, 2))
-    lifted = series.tanh_lift(jax.random.key(1), x, 46)
-    assert lifted.shape == (5, 3, 46)
-    alone = series.tanh_lift(jax.random.key(1), x[2, 1], 46)
-    np.testing.assert_allclose(lifted[2, 1], alone, atol=1e-5)
-    other = series.tanh_lift(jax.random.key(2), x, 46)
-    assert not np.allclose(lifted, other)
+def test_the_tanh_lift_is_its_layer_written_out():
+    layer = series.random_layer(jax.random.key(1), inputs=2, dim=46, hidden=4000, spread=1.5)
+    V, b, U = (np.asarray(part, float) for part in layer)
+    assert (V.shape, b.shape, U.shape) == ((2, 4000), (4000,), (4000, 46))
+    np.testing.assert_allclose([V.std(), b.std(), U.std()], [1.5, 1, 4000**-0.5], rtol=0.05)
+    x = np.random.default_rng(0).normal(size=(3, 2))
+    by_hand = [[np.tanh(V.T @ p + b) @ column for column in U.T] for p in x]
+    np.testing.assert_allclose(series.tanh_lift(jnp.asarray(x), layer), by_hand, atol=1e-4)
 
 
 def test_standardise_uses_the_reference():

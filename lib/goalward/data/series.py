@@ -1,5 +1,7 @@
 """Synthetic time series with known laws, ways to hide them, and pairs drawn from them."""
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -75,18 +77,27 @@ def sine_lift(
     return 2 * z @ columns[:, :d].T + jnp.sin(z) @ columns[:, d:].T
 
 
-def tanh_lift(
-    key: Key, x: Float[Array, "*batch inputs"], dim: int, hidden: int = 128, spread: float = 1.5
-) -> Float[Array, "*batch dim"]:
-    r"""Show x through a random layer, $U\tanh(Vx+b)$; the key decides V, b and U.
+class RandomLayer(NamedTuple):
+    """One hidden layer of random weights: what `tanh_lift` shows points through."""
 
-    Entries of V have standard deviation `spread`, those of b 1 and those of U
-    $1/\sqrt{\text{hidden}}$.
-    """
+    V: Float[Array, "inputs hidden"]
+    b: Float[Array, " hidden"]
+    U: Float[Array, "hidden dim"]
+
+
+def random_layer(
+    key: Key, inputs: int, dim: int, hidden: int = 128, spread: float = 1.5
+) -> RandomLayer:
+    r"""Gaussian weights with standard deviations `spread`, 1 and $1/\sqrt{\text{hidden}}$."""
     key_v, key_b, key_u = jax.random.split(key, 3)
-    V = spread * jax.random.normal(key_v, (x.shape[-1], hidden))
+    V = spread * jax.random.normal(key_v, (inputs, hidden))
     U = jax.random.normal(key_u, (hidden, dim)) / jnp.sqrt(hidden)
-    return jnp.tanh(x @ V + jax.random.normal(key_b, (hidden,))) @ U
+    return RandomLayer(V, jax.random.normal(key_b, (hidden,)), U)
+
+
+def tanh_lift(x: Float[Array, "*batch inputs"], layer: RandomLayer) -> Float[Array, "*batch dim"]:
+    r"""Show x in other dimensions, bent: $U^\top\tanh(V^\top x+b)$."""
+    return jnp.tanh(x @ layer.V + layer.b) @ layer.U
 
 
 def standardise(
