@@ -69,10 +69,9 @@ class GaussMarkov:
         $\eta=(A\psi_0, 0, \dots, 0, A^\top\psi_{n+1})$; the covariance is $M^{-1}$ for every pair
         of ends. One step of the chain is one of the n + 1 strides between the ends.
         """
-        cov = self._xp.linalg.inv(self.precision(n))
         eta = self._linear_term(start, end, n)
-        mean = eta.reshape(*eta.shape[:-2], -1) @ cov
-        return mean.reshape(eta.shape), cov
+        cov = self._xp.linalg.inv(self.precision(n))
+        return (eta.reshape(*eta.shape[:-2], -1) @ cov).reshape(eta.shape), cov
 
     def precision(self, n: int) -> Float[AnyArray, "nd nd"]:
         r"""The block-tridiagonal precision of n waypoints given both ends.
@@ -80,7 +79,6 @@ class GaussMarkov:
         Diagonal blocks $\frac{c+1}{c}I+\frac{c}{c+1}A^\top A$; block $(i+1, i)$ is $-A$ and block
         $(i, i+1)$ is $-A^\top$.
         """
-        _require(n >= 1, "the number of waypoints must be at least 1")
         below = self._xp.eye(n, k=-1, dtype=self.A.dtype)
         chain = self._xp.kron(below, self.A)
         return self._xp.kron(self._xp.eye(n, dtype=self.A.dtype), self._diagonal) - chain - chain.T
@@ -93,7 +91,6 @@ class GaussMarkov:
         A pass forward removes the past (the filter) and a pass backward adds the future (the
         smoother); `waypoints` gives the same means, and these covariances on its diagonal.
         """
-        _require(n >= 1, "the number of waypoints must be at least 1")
         inv, eta = self._xp.linalg.inv, self._linear_term(start, end, n)
         filtered_cov = [inv(self._diagonal)]
         filtered = [eta[..., 0, :] @ filtered_cov[0]]
@@ -140,9 +137,11 @@ class GaussMarkov:
         return (self.c + 1) / self.c * self._eye + self.c / (self.c + 1) * self.A.T @ self.A
 
     def _linear_term(self, start: AnyArray, end: AnyArray, n: int) -> AnyArray:
+        if n < 1:
+            raise ValueError(f"the number of waypoints must be at least 1, not {n}")
         zeros = self._xp.zeros((*start.shape[:-1], n - 1, start.shape[-1]), dtype=self.A.dtype)
-        first = self._xp.concatenate([(start @ self.A.T)[..., None, :], zeros], axis=-2)
-        return first + self._xp.concatenate([zeros, (end @ self.A)[..., None, :]], axis=-2)
+        first, last, join = start @ self.A.T, end @ self.A, self._xp.concatenate
+        return join([first[..., None, :], zeros], -2) + join([zeros, last[..., None, :]], -2)
 
 
 def temporal_logits(
@@ -250,8 +249,3 @@ class TemporalContrastive:
     def chain(self, params: PyTree, codes: Float[Array, "m d"]) -> GaussMarkov:
         """The learned chain, with c measured as the mean square of a coordinate of `codes`."""
         return GaussMarkov(self.transition(params), jnp.mean(codes**2))
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise ValueError(message)
