@@ -207,8 +207,7 @@ class TemporalContrastive:
 
     def init(self, key: Key, example: Batch) -> LearnerState:
         """A fresh encoder, A = I, and the multiplier 1e-3 of the norm constraint."""
-        past, _ = example
-        codes, weights = self.encoder.init_with_output(key, past)
+        codes, weights = self.encoder.init_with_output(key, example[0])
         d = codes.shape[-1]
         params = {
             "encoder": weights,
