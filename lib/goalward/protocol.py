@@ -119,6 +119,8 @@ def initial_state(
     params: Params, transform: optax.GradientTransformation, learning_rate: float
 ) -> LearnerState:
     """A learner's state before its first update, the target equal to the parameters."""
+    # A weakly typed leaf changes its type in the first update, and with it all compiled code.
+    params = jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, leaf.dtype), params)
     return LearnerState(
         params=params,
         target_params=params,

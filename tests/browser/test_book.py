@@ -3,31 +3,20 @@
 import fcntl
 import functools
 import http.server
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from playwright import sync_api as playwright
 
 from goalward.course.book import MARK, build, toc_pages
 from goalward.course.book_api import ROOMS
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[2]
 AXE = Path(__file__).parent / "static" / "axe.min.js"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 TOC = toc_pages(yaml.safe_load((ROOT / "book.yml").read_text(encoding="utf-8"))["toc"])
 LIBRARY = ROOT / "lib" / "goalward"
@@ -81,10 +70,8 @@ OVERFLOW = "() => document.documentElement.scrollWidth - window.innerWidth"
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Path:
     """The book of this repository, built once however many workers test it."""
-    if shutil.which("chromium") is None:
-        pytest.skip("chromium is not installed (apt-get install chromium)")
     shared = tmp_path_factory.getbasetemp()
     if shared.name.startswith("popen-"):
         shared = shared.parent
@@ -113,18 +100,10 @@ def address(site: Path) -> Iterator[str]:
     server.server_close()
 
 
-@pytest.fixture(scope="module")
-def browser(site: Path) -> Iterator["playwright.Browser"]:
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
 class Visit:
     """A page, and all that went wrong while it was open."""
 
-    def __init__(self, browser: "playwright.Browser", home: str) -> None:
+    def __init__(self, browser: playwright.Browser, home: str) -> None:
         self.home = home
         self.context = browser.new_context(viewport=WIDE, color_scheme="light")
         self.page = self.context.new_page()
@@ -135,29 +114,29 @@ class Visit:
         self.page.on("response", self._answered)
         self.page.on("request", self._asked)
 
-    def _said(self, message: "playwright.ConsoleMessage") -> None:
+    def _said(self, message: playwright.ConsoleMessage) -> None:
         if message.type == "error":
             self.problems.append(f"console: {message.text}")
 
-    def _answered(self, response: "playwright.Response") -> None:
+    def _answered(self, response: playwright.Response) -> None:
         if response.status >= 400:
             self.problems.append(f"{response.status}: {response.url}")
 
-    def _asked(self, request: "playwright.Request") -> None:
+    def _asked(self, request: playwright.Request) -> None:
         if not request.url.startswith((self.home, "data:", "blob:")):
             self.problems.append(f"foreign: {request.url}")
 
     def report(self) -> str:
         return "\n".join(self.problems)
 
-    def open(self, path: str) -> "playwright.Page":
+    def open(self, path: str) -> playwright.Page:
         self.page.goto(self.home + path, wait_until="load")
         self.page.evaluate(READY)
         return self.page
 
 
 @pytest.fixture
-def visit(browser: "playwright.Browser", address: str) -> Iterator[Visit]:
+def visit(browser: playwright.Browser, address: str) -> Iterator[Visit]:
     visit = Visit(browser, address)
     yield visit
     visit.context.close()
@@ -191,7 +170,7 @@ def test_a_page_is_whole_and_everyone_can_read_it(visit: Visit, name: str) -> No
     assert not visit.problems, visit.report()
 
 
-def shown(page: "playwright.Page") -> list[tuple[str, str]]:
+def shown(page: playwright.Page) -> list[tuple[str, str]]:
     """The pictures of explorers that can be seen: their text, the end of their data."""
     return page.evaluate(
         """() => [...document.querySelectorAll(".jupyter-widgets img")]
@@ -246,7 +225,7 @@ def test_a_page_offers_its_notebook_as_it_is_in_the_repository(
 
 
 def test_the_site_opens_from_a_folder_without_a_server(
-    browser: "playwright.Browser", site: Path
+    browser: playwright.Browser, site: Path
 ) -> None:
     visit = Visit(browser, site.as_uri() + "/")
     page = visit.open(f"{CHAPTERS[-1]}.html")

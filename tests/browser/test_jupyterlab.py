@@ -22,24 +22,12 @@ pytestmark = pytest.mark.browser
 
 CHAPTER = "notebooks/0_start/welcome.ipynb"
 SETTLE = 90_000  # milliseconds: kernels start slowly on a busy machine
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 QUIET = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def root(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Path:
     """A copy of the repository's chapters, committed."""
-    if shutil.which("chromium") is None:
-        pytest.skip("chromium is not installed (apt-get install chromium)")
     root = toy.repository(tmp_path_factory.mktemp("lab"))
     shutil.copytree(toy.ROOT / "notebooks", root / "notebooks", dirs_exist_ok=True)
     source = (root / CHAPTER).with_suffix(".py")
@@ -102,23 +90,18 @@ def address(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 
 
 @pytest.fixture
-def page(address: str) -> Iterator["playwright.Page"]:
+def page(address: str, browser: playwright.Browser) -> Iterator[playwright.Page]:
     """The chapter, open in JupyterLab."""
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        page = browser.new_page(viewport={"width": 1200, "height": 1400})
-        page.set_default_timeout(SETTLE)
-        page.goto(f"{address}/lab/tree/{CHAPTER}?reset")
-        page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell")
-        page.wait_for_selector(
-            ".jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status=idle]"
-        )
-        yield page
-        page.close()
-        browser.close()
+    page = browser.new_page(viewport={"width": 1200, "height": 1400})
+    page.set_default_timeout(SETTLE)
+    page.goto(f"{address}/lab/tree/{CHAPTER}?reset")
+    page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell")
+    page.wait_for_selector(".jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status=idle]")
+    yield page
+    page.close()
 
 
-def save(page: "playwright.Page") -> None:
+def save(page: playwright.Page) -> None:
     """Save, and wait until it is done."""
     with page.expect_response(
         lambda r: "/api/contents/" in r.url and r.request.method == "PUT"
@@ -127,7 +110,7 @@ def save(page: "playwright.Page") -> None:
     assert saved.value.ok
 
 
-def run_all(page: "playwright.Page") -> None:
+def run_all(page: playwright.Page) -> None:
     """Run all cells, and wait until they have run."""
     # A cell that waits or runs has a star.
     prompts = "[...document.querySelectorAll('.jp-InputPrompt')]"
@@ -138,14 +121,14 @@ def run_all(page: "playwright.Page") -> None:
     page.wait_for_function(f"() => !({busy})()")
 
 
-def picture(page: "playwright.Page") -> tuple[str, str]:
+def picture(page: playwright.Page) -> tuple[str, str]:
     """The picture that the explorer shows, and its text."""
     shown = page.locator(".jp-OutputArea img:visible")
     assert shown.count() == 1
     return str(shown.get_attribute("src")), str(shown.get_attribute("alt"))
 
 
-def test_a_reader_opens_runs_plays_edits_and_saves(page: "playwright.Page", root: Path) -> None:
+def test_a_reader_opens_runs_plays_edits_and_saves(page: playwright.Page, root: Path) -> None:
     source = (root / CHAPTER).with_suffix(".py")
     before = source.read_text(encoding="utf-8")
 
