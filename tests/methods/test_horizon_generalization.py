@@ -44,15 +44,16 @@ def results(walks):
     evaluate = partial(method.evaluate, next_state=F, distances=D, beta=BETA, steps=STEPS)
     return {
         "random": evaluate(np.zeros((S, S))),
-        "raw": evaluate(method.metric_regression(walks, S)),
-        "relaxed": evaluate(method.quasimetric_projection(walks, S)),
+        "raw": evaluate(method.distance_tables(walks, S).raw),
+        "relaxed": evaluate(method.distance_tables(walks, S).relaxed),
         "exact": evaluate(4 * D),
     }
 
 
 def test_unseen_pairs_are_far_in_one_table_and_a_chain_of_walks_in_the_other(walks):
     mean, count = paths.mc_hitting_times(walks, S)
-    raw, relaxed = method.metric_regression(walks, S), method.quasimetric_projection(walks, S)
+    raw, relaxed, seen = method.distance_tables(walks, S)
+    np.testing.assert_array_equal(seen, count > 0)
     unseen = count == 0
     assert unseen.mean() > 0.3
     np.testing.assert_array_equal(raw[unseen], WALK)
@@ -81,7 +82,7 @@ def test_a_planner_with_true_distances_rescues_the_raw_table_and_nothing_else(re
 
 
 def test_the_planner_asks_the_true_distances_not_the_learned_ones(walks):
-    raw = method.metric_regression(walks, S)
+    raw = method.distance_tables(walks, S).raw
     policy = paths.boltzmann_policy(raw, F, BETA)
     expected = paths.success_within(paths.midpoint_planner_policy(policy, D), F, STEPS)
     got = method.evaluate(raw, F, D, BETA, STEPS).planned

@@ -2,8 +2,8 @@
 
 Two roads to a distance ``d(s, g)`` between states, and one policy on top of it.
 
-* Tables: average the hitting times of short walks (`metric_regression`), then relax them until the
-  triangle inequality holds (`quasimetric_projection`); App. F.2.
+* Tables (`distance_tables`): average the hitting times of short walks, then relax them until the
+  triangle inequality holds; App. F.2.
 * Networks: `DistanceCritic`, contrastive learning with logits ``-d``; the critic module decides
   whether the triangle inequality holds (MRN, IQE) or not (L2, MLP); App. F.3.
 
@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Int, Num, PyTree
+from jaxtyping import Array, Bool, Float, Int, Num, PyTree
 
 from goalward.data.sampling import future_pairs
 from goalward.data.trajectories import Dataset
@@ -37,16 +37,22 @@ backward_info_nce = partial(info_nce, axis=0)
 """Softmax over states for each goal: a term that depends on the goal alone cancels."""
 
 
-def metric_regression(states: Int[np.ndarray, "walks time"], n_states: int) -> Table:
-    """Mean hitting times; pairs never seen get the walk's length, the longest time measurable."""
-    mean, _ = paths.mc_hitting_times(states, n_states)
-    return np.where(np.isfinite(mean), mean, states.shape[1] - 1.0)
+class Tables(NamedTuple):
+    """Two distances between states, measured on the same walks; in steps."""
+
+    raw: Table
+    """Metric regression: mean hitting times, and for pairs never seen the length of the walks."""
+    relaxed: Table
+    """The same means made to obey the triangle inequality; pairs never seen start unknown."""
+    seen: Bool[np.ndarray, "states goals"]
+    """Whether the goal follows the state in some walk."""
 
 
-def quasimetric_projection(states: Int[np.ndarray, "walks time"], n_states: int) -> Table:
-    """Mean hitting times relaxed to a quasimetric; pairs never seen start unknown (infinite)."""
-    mean, _ = paths.mc_hitting_times(states, n_states)
-    return paths.floyd_warshall(mean)
+def distance_tables(states: Int[np.ndarray, "walks time"], n_states: int) -> Tables:
+    """Measure hitting times on walks, as they are and relaxed (Myers et al. 2025, App. F.2)."""
+    mean, count = paths.mc_hitting_times(states, n_states)
+    far = states.shape[1] - 1.0
+    return Tables(np.where(np.isinf(mean), far, mean), paths.floyd_warshall(mean), count > 0)
 
 
 class Evaluation(NamedTuple):

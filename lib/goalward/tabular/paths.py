@@ -79,7 +79,7 @@ def mc_hitting_times(
         )
     n_trajectories, length = states.shape
     rows = np.arange(n_trajectories)
-    next_visit = np.full((n_trajectories, n_states), -1)
+    next_visit = np.full((n_trajectories, n_states), -1, dtype=np.int32)
     total = np.zeros((n_states, n_states))
     count = np.zeros((n_states, n_states), dtype=np.int64)
     # Backwards in time, the next visit of every state is known when it is needed.
@@ -89,8 +89,8 @@ def mc_hitting_times(
         start, first_row = np.unique(states[order, t], return_index=True)
         ahead = next_visit[order]
         seen = ahead >= 0
-        total[start] += np.add.reduceat(np.where(seen, ahead - t, 0), first_row, axis=0)
-        count[start] += np.add.reduceat(seen, first_row, axis=0, dtype=np.int64)
+        total[start] += np.add.reduceat((ahead - t) * seen, first_row, axis=0)
+        count[start] += np.add.reduceat(seen, first_row, axis=0, dtype=np.int32)
     mean = np.full((n_states, n_states), np.inf)
     np.divide(total, count, out=mean, where=count > 0)
     np.fill_diagonal(mean, 0.0)
