@@ -342,7 +342,14 @@ figures.direct_label(
 figures.direct_label(
     ax, counted[-1], mc_exact[:, -1].mean(), "average\nfutures", figures.COLORS["second"]
 )
-figures.direct_label(ax, 2e4, floor, "floor: cut-off futures", figures.COLORS["second"], (0, -10))
+figures.direct_label(
+    ax,
+    np.sqrt(counted[0] * counted[-1]),
+    floor,
+    "floor: cut-off futures",
+    figures.COLORS["second"],
+    (0, -10),
+)
 ax.set(xscale="log", yscale="log", xlabel="transitions in the data", ylabel="mean absolute error")
 here.show(
     fig,
