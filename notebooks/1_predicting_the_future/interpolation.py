@@ -1006,7 +1006,8 @@ print(f"hidden chain: {by_seed('one-directional', 'singular').min() * rho:.2f} t
 # goalward run interpolation --scale gpu
 # ```
 #
-# runs this chapter with the paper's network, code size, batch and 100,000 steps, for ten seeds. The
+# runs this chapter with the paper's network, code size, batch and 100,000 steps, for ten seeds (no
+# such run is recorded yet). The
 # paper's results are plots, without a table: in the maze, success without planning falls to nearly
 # zero within a few cells and falls much more slowly with the inferred waypoints; on door opening
 # (39 dimensions) the waypoints' squared error is below that of PCA, VIP and no planning.

@@ -603,14 +603,14 @@ def as_positions(walk):
     )
 
 
-def train_all(data, steps, label, names):
+def train_all(data, key, steps, label, names):
     runs = {}
     for name in names:
         progress = here.progress(f"{label}: {name}")
         runs[name] = train(
             learners[name],
             data,
-            jax.random.key(0),
+            key,
             steps,
             seeds=size.seeds,
             data_axis=0,
@@ -621,7 +621,7 @@ def train_all(data, steps, label, names):
 
 
 grid_data = stack([as_positions(w) for w in walks])
-grid_runs = train_all(grid_data, size.critic_updates, "maze", critics)
+grid_runs = train_all(grid_data, jax.random.key(0), size.critic_updates, "maze", critics)
 
 # %% [markdown]
 # All four play the same game, and play it about equally well. Here is how often each names the
@@ -759,10 +759,12 @@ def point_walk(key):
     return jax.lax.scan(step, maze.at(position, position), actions)[1], actions
 
 
-walk_keys = jax.random.split(jax.random.key(1), (size.seeds, size.walks))
+# Seeds of its own: the sizes were chosen on others (see item 7 of what differs).
+walk_keys = jax.random.split(jax.random.key(11), (size.seeds, size.walks))
 positions, velocities = jax.jit(jax.vmap(jax.vmap(point_walk)))(walk_keys)
 point_data = stack([from_trajectories(o, a) for o, a in zip(positions, velocities, strict=True)])
-point_runs = train_all(point_data, size.point_updates, "point maze", ("MRN", "MLP"))
+point_key = jax.random.key(13)
+point_runs = train_all(point_data, point_key, size.point_updates, "point maze", ("MRN", "MLP"))
 
 # %%
 from itertools import pairwise
@@ -778,7 +780,7 @@ def outcome(position, action):
 
 def spread_errands(seed):
     """Pairs of cells, equally many from each bin of distances."""
-    rng = np.random.default_rng(100 + seed)
+    rng = np.random.default_rng(200 + seed)
     pairs = []
     for low, high in pairwise(edges):
         rows, columns = np.nonzero((low < D) & (high >= D))
@@ -804,7 +806,7 @@ def runner(learner):
     return jax.jit(jax.vmap(one_seed, in_axes=(0, 0, 0, None)))
 
 
-keys = jax.random.split(jax.random.key(2), size.seeds)
+keys = jax.random.split(jax.random.key(12), size.seeds)
 point_success, tracks = {}, {}
 for name, (states, _) in point_runs.items():
     run = runner(learners[name])
@@ -1077,7 +1079,7 @@ here.claim(
     paper="— (no point maze)",
     measured=curves["MRN", False][:, 2:].mean(1) - curves["MLP", False][:, 2:].mean(1),
     bound="> 0",
-    bound_from="paper",
+    bound_from="prototype",
     kind="statistical",
     covers="data and initialisation",
     null=0.0,
@@ -1103,10 +1105,12 @@ here.conclude()
 # 6. **Order of the free critics.** The paper's figure has L2 (0.68) above the MLP (0.48). Our
 #    intervals overlap and runs with other seeds change the order. So that order is reported here,
 #    not claimed. That MRN comes first is stable.
-# 7. **Point maze.** It is ours; the paper has a long corridor with the same pair of critics. A
-#    first run with half the updates and 60 errands a seed gave a difference of 0.06 with an
-#    interval of −0.02 to 0.13, which decides nothing. We then gave both critics as many updates as
-#    in the maze of cells, and 100 errands. The bound stayed.
+# 7. **Point maze.** It is ours; the paper has a long corridor with the same pair of critics. Only the
+#    direction of the claim is the paper's. We chose its sizes in three trials, on other seeds: with
+#    half the updates and 60 errands a seed the difference was 0.06 with an interval of −0.02 to 0.13,
+#    which decides nothing; with 800 updates and 100 errands it was 0.11 (0.02 to 0.20) in 200 steps
+#    and 0.07 (0.03 to 0.11) in 150. The row above is a fresh run: new walks, networks and errands,
+#    after the sizes were settled.
 # 8. **The paper disagrees with itself in two places.** Its text gives $\eta \approx 0.8$ for its
 #    quasimetric critic where its scatter plot shows about 0.99. And in one maze its text names the
 #    L2 critic as the better one where the legend says MRN. We compare with the figures.
@@ -1118,7 +1122,8 @@ here.conclude()
 #
 # ## Scaling up
 #
-# The same file at the paper's batch size, ten seeds, three times the maze:
+# The same file at the paper's batch size, ten seeds, three times the maze (no run of it is recorded
+# yet):
 #
 # ```
 # goalward run horizon_generalization --scale gpu
