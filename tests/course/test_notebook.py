@@ -13,7 +13,7 @@ from jupytext.sync_contentsmanager import build_sync_jupytext_contents_manager_c
 import toy
 from goalward.course import notebook
 from goalward.course.errors import Problem
-from goalward.course.papers import chapters, pair_of
+from goalward.course.papers import pair_of
 
 CELLS = ["x = 1", "print(x)", "x = 1", "y = 2"]
 
@@ -237,16 +237,3 @@ def test_the_source_wins_over_a_newer_notebook(jupyter) -> None:
     source.write_text(source.read_text().replace("value = 2", "value = 3"))
     os.utime(source, (1e9, 1e9))
     assert "value = 3" in manager.get(name)["content"]["cells"][1]["source"]
-
-
-CHAPTERS = chapters(toy.ROOT)
-
-
-@pytest.mark.parametrize("path", CHAPTERS.values(), ids=CHAPTERS)
-def test_the_pairs_of_the_course_are_sound(path: Path) -> None:
-    assert notebook.verify(path) == []
-
-
-@pytest.mark.parametrize("path", CHAPTERS.values(), ids=CHAPTERS)
-def test_chapters_have_no_header_that_a_save_would_change(path: Path) -> None:
-    assert path.read_text(encoding="utf-8").startswith("# %% [markdown]\n# # ")
