@@ -8,18 +8,18 @@ ratio without a free constant.
 from dataclasses import dataclass
 
 import flax.linen as nn
-import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PyTree
 
+from goalward.baselines.goal_critic import GoalCritic
 from goalward.data.goals import GoalTransitions, goal_transitions
 from goalward.data.trajectories import Dataset
 from goalward.losses.contrastive import c_learning
-from goalward.protocol import ADAM, Key, LearnerState, Metrics, gradient_step, initial_state
+from goalward.protocol import ADAM, Key, LearnerState, Metrics
 
 
 @dataclass(frozen=True)
-class CLearning:
+class CLearning(GoalCritic):
     """The learner for the recorded policy.
 
     Attributes as in `goalward.methods.td_infonce.TDInfoNCE`; `clip` is the largest importance
@@ -34,12 +34,6 @@ class CLearning:
     tau: float = 0.005
     clip: float = 20.0
 
-    def init(self, key: Key, example: GoalTransitions) -> LearnerState:
-        """Fresh parameters, shaped for the example batch."""
-        anchor = (example.state, example.action, example.goal)
-        params = self.critic.init(key, anchor, example.random)
-        return initial_state(params, self.transform, self.learning_rate)
-
     def batch(self, data: Dataset, key: Key) -> GoalTransitions:
         """Transitions with random states."""
         return goal_transitions(data, key, self.batch_size)
@@ -49,22 +43,12 @@ class CLearning:
     ) -> tuple[Float[Array, ""], Metrics]:
         """`c_learning` with the recorded next action."""
 
-        def pairwise(weights: PyTree, anchor: tuple[Array, ...], future: Array) -> Array:
-            return jnp.asarray(self.critic.apply(weights, anchor, future, method="pairwise"))
-
-        anchor = (batch.state, batch.action, batch.goal)
         next_anchor = (batch.next_state, batch.next_action, batch.goal)
         value = c_learning(
-            next_logits=pairwise(params, anchor, batch.next_state),
-            random_logits=pairwise(params, anchor, batch.random),
-            target_logits=pairwise(state.target_params, next_anchor, batch.random),
+            next_logits=self.pairwise(params, batch.anchor, batch.next_state),
+            random_logits=self.pairwise(params, batch.anchor, batch.random),
+            target_logits=self.pairwise(state.target_params, next_anchor, batch.random),
             gamma=self.gamma,
             clip=self.clip,
         )
         return value, {}
-
-    def update(
-        self, state: LearnerState, batch: GoalTransitions, key: Key
-    ) -> tuple[LearnerState, Metrics]:
-        """One gradient step and one step of the target."""
-        return gradient_step(self.loss, state, batch, key, self.transform, self.tau)

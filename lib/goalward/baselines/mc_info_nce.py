@@ -8,20 +8,20 @@ answer it would give if optimisation were perfect, on given data and on infinite
 from dataclasses import dataclass
 
 import flax.linen as nn
-import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
+from goalward.baselines.goal_critic import GoalCritic
 from goalward.data.goals import GoalFutures, goal_futures
 from goalward.data.trajectories import Dataset
 from goalward.losses.contrastive import info_nce
-from goalward.protocol import ADAM, Key, LearnerState, Metrics, gradient_step, initial_state
+from goalward.protocol import ADAM, Key, LearnerState, Metrics
 from goalward.tabular.mdp import Policy, Transitions, state_transitions
 
 
 @dataclass(frozen=True)
-class MCInfoNCE:
+class MCInfoNCE(GoalCritic):
     """The learner; attributes as in `goalward.methods.td_infonce.TDInfoNCE`.
 
     `tail` says what happens to the geometric beyond a trajectory's end; the target critic is not
@@ -35,12 +35,6 @@ class MCInfoNCE:
     transform: optax.GradientTransformation = ADAM
     tail: str = "renormalise"
 
-    def init(self, key: Key, example: GoalFutures) -> LearnerState:
-        """Fresh parameters, shaped for the example batch."""
-        anchor = (example.state, example.action, example.goal)
-        params = self.critic.init(key, anchor, example.future)
-        return initial_state(params, self.transform, self.learning_rate)
-
     def batch(self, data: Dataset, key: Key) -> GoalFutures:
         """States, actions and their futures, with unrelated commanded goals."""
         return goal_futures(data, key, self.batch_size, self.gamma, self.tail)
@@ -49,15 +43,7 @@ class MCInfoNCE:
         self, params: PyTree, state: LearnerState, batch: GoalFutures, key: Key
     ) -> tuple[Float[Array, ""], Metrics]:
         """`info_nce` of each (state, action) against all futures of the batch."""
-        anchor = (batch.state, batch.action, batch.goal)
-        logits = jnp.asarray(self.critic.apply(params, anchor, batch.future, method="pairwise"))
-        return info_nce(logits), {}
-
-    def update(
-        self, state: LearnerState, batch: GoalFutures, key: Key
-    ) -> tuple[LearnerState, Metrics]:
-        """One gradient step."""
-        return gradient_step(self.loss, state, batch, key, self.transform)
+        return info_nce(self.pairwise(params, batch.anchor, batch.future)), {}
 
 
 def by_counts(

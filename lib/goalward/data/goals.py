@@ -29,6 +29,16 @@ class GoalTransitions:
     random: Items
     """Another random state, the candidate future."""
 
+    @property
+    def anchor(self) -> tuple[Items, Items, Items]:
+        """What a critic of goal-conditioned futures starts from."""
+        return self.state, self.action, self.goal
+
+    @property
+    def candidate(self) -> Items:
+        """What it scores."""
+        return self.random
+
 
 @struct.dataclass
 class GoalFutures:
@@ -38,6 +48,16 @@ class GoalFutures:
     action: Items
     goal: Items
     future: Items
+
+    @property
+    def anchor(self) -> tuple[Items, Items, Items]:
+        """What a critic of goal-conditioned futures starts from."""
+        return self.state, self.action, self.goal
+
+    @property
+    def candidate(self) -> Items:
+        """What it scores."""
+        return self.future
 
 
 def goal_transitions(data: Dataset, key: Key, batch: int) -> GoalTransitions:

@@ -17,10 +17,11 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PyTree, Shaped
 
+from goalward.baselines.goal_critic import GoalCritic
 from goalward.data.goals import GoalTransitions, goal_transitions
 from goalward.data.trajectories import Dataset
 from goalward.losses.contrastive import td_info_nce
-from goalward.protocol import ADAM, Key, LearnerState, Metrics, gradient_step, initial_state
+from goalward.protocol import ADAM, Key, LearnerState, Metrics
 
 Score = Callable[..., Array]
 """The target critic: `score(anchor, future)`, or `score(anchor, future, method="pairwise")`."""
@@ -58,7 +59,7 @@ class GreedyAction:
 
 
 @dataclass(frozen=True)
-class TDInfoNCE:
+class TDInfoNCE(GoalCritic):
     """The learner: a critic trained by `td_info_nce` on transitions in any order.
 
     Attributes:
@@ -80,12 +81,6 @@ class TDInfoNCE:
     transform: optax.GradientTransformation = ADAM
     tau: float = 0.005
 
-    def init(self, key: Key, example: GoalTransitions) -> LearnerState:
-        """Fresh parameters, shaped for the example batch."""
-        anchor = (example.state, example.action, example.goal)
-        params = self.critic.init(key, anchor, example.random)
-        return initial_state(params, self.transform, self.learning_rate)
-
     def batch(self, data: Dataset, key: Key) -> GoalTransitions:
         """Transitions with commanded goals and random states."""
         return goal_transitions(data, key, self.batch_size)
@@ -99,25 +94,14 @@ class TDInfoNCE:
             return self.critic.apply(state.target_params, anchor, future, method=method)  # type: ignore
 
         next_action = self.next_action(score, batch, key)
-        anchor = (batch.state, batch.action, batch.goal)
         next_anchor = (batch.next_state, next_action, batch.goal)
         value = td_info_nce(
-            next_logits=self.pairwise(params, anchor, batch.next_state),
-            random_logits=self.pairwise(params, anchor, batch.random),
+            next_logits=self.pairwise(params, batch.anchor, batch.next_state),
+            random_logits=self.pairwise(params, batch.anchor, batch.random),
             target_logits=score(next_anchor, batch.random, method="pairwise"),
             gamma=self.gamma,
         )
         return value, {}
-
-    def pairwise(self, params: PyTree, anchor: Any, future: Array) -> Float[Array, "rows columns"]:
-        """Scores of every future for every anchor `(state, action, goal)`."""
-        return self.critic.apply(params, anchor, future, method="pairwise")  # type: ignore
-
-    def update(
-        self, state: LearnerState, batch: GoalTransitions, key: Key
-    ) -> tuple[LearnerState, Metrics]:
-        """One gradient step and one step of the target."""
-        return gradient_step(self.loss, state, batch, key, self.transform, self.tau)
 
 
 def transition_counts(
