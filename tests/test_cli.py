@@ -124,6 +124,7 @@ def test_papers_as_json(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = json.loads(capsys.readouterr().out)
     assert len(rows) == 50
     assert all({"part", "slug", "title", "year", "status"} <= row.keys() for row in rows)
+    assert next(r for r in rows if r["slug"] == "ors")["prerequisites"] == ["hiql", "infom"]
     assert {row["status"] for row in rows} == {"planned"}
 
 

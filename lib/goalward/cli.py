@@ -278,6 +278,7 @@ def _papers(options: argparse.Namespace) -> int:
             "year": p.year,
             "arxiv": p.arxiv,
             "venue": p.venue,
+            "prerequisites": list(p.prerequisites),
             "status": papers.status(root, p.slug),
         }
         for p in papers.papers()

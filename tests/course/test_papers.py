@@ -35,6 +35,28 @@ def test_a_paper_is_told_in_full(paper: papers.Paper) -> None:
     assert re.fullmatch(r"([A-Za-z0-9]+ 20\d\d)?", paper.venue)
 
 
+def test_a_prerequisite_is_an_earlier_chapter() -> None:
+    # Earlier in the course: so there is no way round in a circle, and nothing asks for itself.
+    slugs = [p.slug for p in papers.papers()]
+    for place, paper in enumerate(papers.papers()):
+        assert set(paper.prerequisites) <= set(slugs[:place]), paper.slug
+        assert len(paper.prerequisites) == len(set(paper.prerequisites)) <= 3
+
+
+def test_no_prerequisite_is_implied_by_another() -> None:
+    needed: dict[str, set[str]] = {}  # all that comes before a chapter, however far
+    for paper in papers.papers():
+        for direct in paper.prerequisites:
+            others = set(paper.prerequisites) - {direct}
+            assert not any(direct in needed[other] for other in others), (paper.slug, direct)
+        needed[paper.slug] = set(paper.prerequisites).union(
+            *(needed[direct] for direct in paper.prerequisites)
+        )
+    assert needed["mqe"] == {
+        *("tmd", "cmd", "horizon_generalization", "contrastive_rl", "td_infonce")
+    }
+
+
 def test_parts_have_folders() -> None:
     assert papers.part_folder(0) == "0_start"
     assert papers.part_folder(1) == "1_predicting_the_future"

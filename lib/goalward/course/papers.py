@@ -26,7 +26,11 @@ START = ("welcome", "notation", "refresher")
 
 @dataclass(frozen=True)
 class Paper:
-    """One paper: a row of papers.tsv. `arxiv` and `venue` are empty where none is known."""
+    """One paper: a row of papers.tsv.
+
+    `arxiv` and `venue` are empty where none is known. `prerequisites` are the slugs of the chapters
+    to read first: those whose ideas this one starts from, less what they ask for themselves.
+    """
 
     part: int
     order: int
@@ -37,6 +41,7 @@ class Paper:
     year: int
     arxiv: str
     venue: str
+    prerequisites: tuple[str, ...]
 
     @property
     def url(self) -> str:
@@ -60,6 +65,7 @@ def papers() -> tuple[Paper, ...]:
             year=int(row["year"]),
             arxiv=row["arxiv"],
             venue=row["venue"],
+            prerequisites=tuple(filter(None, row["prerequisites"].split(","))),
         )
         for row in rows
     )
