@@ -8,14 +8,22 @@ ratio without a free constant.
 from dataclasses import dataclass
 
 import flax.linen as nn
+import jax
+import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PyTree
 
+from goalward.baselines.goal_actor_critic import GoalActorCritic
 from goalward.baselines.goal_critic import GoalCritic
-from goalward.data.goals import GoalTransitions, goal_transitions
+from goalward.data.goals import (
+    GoalTransitions,
+    HindsightTransitions,
+    goal_transitions,
+    mix_goals,
+)
 from goalward.data.trajectories import Dataset
 from goalward.losses.contrastive import c_learning
-from goalward.protocol import ADAM, Key, LearnerState, Metrics
+from goalward.protocol import ADAM, Key, LearnerState, Metrics, Params
 
 
 @dataclass(frozen=True)
@@ -45,10 +53,36 @@ class CLearning(GoalCritic):
 
         next_anchor = (batch.next_state, batch.next_action, batch.goal)
         value = c_learning(
-            next_logits=self.pairwise(params, batch.anchor, batch.next_state),
+            next_logits=jnp.diagonal(self.pairwise(params, batch.anchor, batch.next_state)),
             random_logits=self.pairwise(params, batch.anchor, batch.random),
             target_logits=self.pairwise(state.target_params, next_anchor, batch.random),
             gamma=self.gamma,
             clip=self.clip,
         )
         return value, {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CLearningControl(GoalActorCritic):
+    r"""C-learning that acts: the future of the policy for goal $g$, scored at $g$ itself.
+
+    Attributes:
+        clip: the largest importance weight.
+    """
+
+    ensemble: int = 2
+    tau: float = 0.005
+    clip: float = 20.0
+
+    def critic_loss(
+        self, params: Params, state: LearnerState, batch: HindsightTransitions, key: Key
+    ) -> Float[Array, ""]:
+        """`c_learning` with random goals, for each of which the policy chooses the next action."""
+        goal = mix_goals(batch.goal, 1.0)
+        target = state.target_params
+        next_action, _ = self.propose(params, batch.next_state, goal, key)
+        later = self.value(target, batch.next_state, next_action, goal)
+        positive = self.scores(params, batch.state, batch.action, batch.next_goal)
+        random = self.scores(params, batch.state, batch.action, goal)
+        one_critic = jax.vmap(lambda p, r: c_learning(p, r, later, self.gamma, self.clip))
+        return jnp.mean(one_critic(positive, random))

@@ -60,6 +60,19 @@ class GoalFutures:
         return self.future
 
 
+@struct.dataclass
+class HindsightTransitions:
+    """Transitions, each with a goal that its own trajectory really came to."""
+
+    state: Items
+    action: Items
+    next_state: Items
+    next_goal: Items
+    """The next state, seen as a goal."""
+    goal: Items
+    """A state from later in the trajectory, seen as a goal."""
+
+
 def goal_transitions(data: Dataset, key: Key, batch: int) -> GoalTransitions:
     """Uniform transitions with independent goals and random states.
 
@@ -98,6 +111,46 @@ def goal_futures(
         goal=take(data.observations, goal),
         future=take(data.observations, future),
     )
+
+
+def hindsight_transitions(
+    data: Dataset,
+    key: Key,
+    batch: int,
+    gamma: float | Float[Array, ""],
+    tail: str = "renormalise",
+    goal_entries: tuple[int, ...] | None = None,
+) -> HindsightTransitions:
+    """Uniform transitions with a future each: hindsight relabelling (Andrychowicz et al. 2017).
+
+    What happens to the geometric's tail: see `goalward.data.sampling.geometric_offsets`.
+
+    Args:
+        goal_entries: which entries of an observation make a goal; all of them if left out.
+    """
+    now, future = sampling.future_pairs(data, key, batch, gamma, tail)
+    next_state = take(data.observations, now + 1)
+    goal = take(data.observations, future)
+    if goal_entries is None:
+        next_goal = next_state
+    else:
+        next_goal, goal = next_state[:, goal_entries], goal[:, goal_entries]
+    return HindsightTransitions(
+        state=take(data.observations, now),
+        action=take(data.actions, now),
+        next_state=next_state,
+        next_goal=next_goal,
+        goal=goal,
+    )
+
+
+def mix_goals(goal: Shaped[Array, "batch *item"], share: float) -> Shaped[Array, "batch *item"]:
+    """The same goals, of which the first `share` of the rows are moved one row on.
+
+    A row's neighbour comes from another trajectory, so a moved goal is a random one.
+    """
+    moved = round(share * len(goal))
+    return jnp.concatenate([jnp.roll(goal, 1, axis=0)[:moved], goal[moved:]])
 
 
 def take(

@@ -65,9 +65,9 @@ def td_info_nce(
 
 
 def c_learning(
-    next_logits: Float[Array, "batch batch"],
-    random_logits: Float[Array, "batch candidates"],
-    target_logits: Float[Array, "batch candidates"],
+    next_logits: Float[Array, " batch"],
+    random_logits: Float[Array, "batch *candidates"],
+    target_logits: Float[Array, "batch *candidates"],
     gamma: float | Float[Array, ""],
     clip: float = 20.0,
 ) -> Float[Array, ""]:
@@ -78,14 +78,15 @@ def c_learning(
     $w = \min(e^{\bar f(s', a', r)}, \text{clip})$, through which no gradient flows.
 
     Args:
-        next_logits: $f(s_i, a_i, s'_j)$; only the diagonal enters.
-        random_logits: $f(s_i, a_i, r_j)$, states drawn from the marginal.
+        next_logits: $f(s_i, a_i, s'_i)$.
+        random_logits: $f(s_i, a_i, r_j)$, states drawn from the marginal: several for each
+            anchor, or one.
         target_logits: $\bar f(s'_i, a'_i, r_j)$, the target critic on the same random states.
         clip: the largest importance weight; the authors' code uses 20.
     """
     capped = jnp.minimum(target_logits, jnp.log(clip))  # before exp, so that nothing overflows
     weights = jax.lax.stop_gradient(jnp.exp(capped))
-    positive = jax.nn.softplus(-jnp.diagonal(next_logits))
+    positive = jax.nn.softplus(-next_logits)
     bootstrap = weights * jax.nn.softplus(-random_logits)
     negative = jax.nn.softplus(random_logits)
     return (1 - gamma) * jnp.mean(positive) + jnp.mean(gamma * bootstrap + negative)

@@ -9,7 +9,7 @@ quasimetrics (see `goalward.nets.quasimetric`).
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Float, Int, PyTree, Shaped
 
 from goalward.nets.mlp import MLP
 
@@ -76,24 +76,79 @@ class GoalTableCritic(nn.Module):
         return (state * self.actions + action) * self.goals + jnp.minimum(goal, self.goals - 1)
 
 
+class EmbeddingCritic(nn.Module):
+    """Critic ``f(s, a, g) = phi(s, a) . psi(g)`` with a free vector for each pair and each goal.
+
+    States and actions are indices; an anchor is ``(state, action)``.
+    """
+
+    states: int
+    actions: int
+    dim: int = 32
+
+    def setup(self) -> None:
+        init = nn.initializers.normal(self.dim**-0.25)
+        self.phi = self.param("phi", init, (self.states * self.actions, self.dim))
+        self.psi = self.param("psi", init, (self.states, self.dim))
+
+    def __call__(
+        self,
+        anchor: tuple[Int[Array, "*batch"], Int[Array, "*batch"]],
+        goal: Int[Array, "*batch"],
+    ) -> Float[Array, "*batch"]:
+        """Logit of each anchor with its own goal."""
+        return jnp.sum(self._anchor(*anchor) * self.psi[goal], axis=-1)
+
+    def pairwise(
+        self,
+        anchors: tuple[Int[Array, " rows"], Int[Array, " rows"]],
+        goals: Int[Array, " columns"],
+    ) -> Float[Array, "rows columns"]:
+        """Logits of all pairs."""
+        return self._anchor(*anchors) @ self.psi[goals].T
+
+    def _anchor(self, state: Array, action: Array) -> Array:
+        return self.phi[state * self.actions + action]
+
+
 class InnerProductCritic(nn.Module):
-    """Critic ``f(x, y) = phi(x) . psi(y)`` of two encoders; an anchor may be a tuple of arrays."""
+    """Critic ``f(x, y) = phi(x) . psi(y)`` of two encoders; an anchor may be a tuple of arrays.
+
+    Attributes:
+        anchor_encoder: of the anchor's arrays, joined along the last axis.
+        future_encoder: of the candidate.
+        observation_encoder: applied first to the state (the anchor's first array) and to the
+            candidate, if given: images, say, from which both towers then read.
+    """
 
     anchor_encoder: nn.Module
     future_encoder: nn.Module
+    observation_encoder: nn.Module | None = None
 
-    def __call__(self, anchor: PyTree, future: Float[Array, "batch dim"]) -> Float[Array, " batch"]:
+    def __call__(
+        self, anchor: PyTree, future: Shaped[Array, "batch *dim"]
+    ) -> Float[Array, " batch"]:
         """Logit of each anchor with its own future."""
-        return jnp.sum(self._anchor(anchor) * self.future_encoder(future), axis=-1)
+        return jnp.sum(self.encode_anchor(anchor) * self.encode_future(future), axis=-1)
 
     def pairwise(
-        self, anchors: PyTree, futures: Float[Array, "columns dim"]
+        self, anchors: PyTree, futures: Shaped[Array, "columns *dim"]
     ) -> Float[Array, "rows columns"]:
         """Logits of all pairs."""
-        return self._anchor(anchors) @ self.future_encoder(futures).T
+        return self.encode_anchor(anchors) @ self.encode_future(futures).T
 
-    def _anchor(self, anchor: PyTree) -> Array:
-        return self.anchor_encoder(jnp.concatenate(jax.tree.leaves(anchor), axis=-1))
+    def encode_anchor(self, anchor: PyTree) -> Float[Array, "rows features"]:
+        """``phi``."""
+        first, *rest = jax.tree.leaves(anchor)
+        if self.observation_encoder is not None:
+            first = self.observation_encoder(first)
+        return self.anchor_encoder(jnp.concatenate([first, *rest], axis=-1))
+
+    def encode_future(self, future: Shaped[Array, "columns *dim"]) -> Float[Array, "columns out"]:
+        """``psi``."""
+        if self.observation_encoder is not None:
+            future = self.observation_encoder(future)
+        return self.future_encoder(future)
 
 
 class L2Critic(nn.Module):
