@@ -1,6 +1,7 @@
 """Hostile answers harm nothing, get nothing for their cell, and leave the others their points."""
 
 import os
+import socket
 import time
 from pathlib import Path
 
@@ -40,6 +41,7 @@ def test_a_hostile_cell_gets_nothing_and_the_others_what_they_earn(what: str) ->
 def test_a_worker_sees_no_files_and_no_network(isolation: str, tmp_path: Path) -> None:
     secret = tmp_path / "gradebook.db"
     secret.write_text("marks")
+    door = socket.create_server(("127.0.0.1", 0))
     spy = f"""
 import os, socket
 def spy():
@@ -50,15 +52,14 @@ def spy():
     for path in ("/usr/evil", "/evil", "/etc/evil", {str(tmp_path / "evil")!r}):
         try: open(path, "w").write("x"); found.append(path)
         except OSError: pass
-    for address in (("127.0.0.1", 1), ("10.255.255.1", 80)):
-        try:
-            socket.create_connection(address, timeout=0.5); found.append(address)
-        except OSError as error:
-            if error.errno != 101: found.append(str(error))  # 101: network is unreachable
+    try: socket.create_connection({door.getsockname()!r}, timeout=1); found.append("our socket")
+    except OSError: pass
+    try: socket.create_connection(("10.0.0.1", 80), timeout=1); found.append("a network")
+    except OSError as error: found += [str(error)] * (error.errno != 101)  # 101: unreachable
     for folder, inner, files in os.walk("/"):
         inner[:] = [name for name in inner if name not in ("proc", "usr", "site-packages")]
         found += [os.path.join(folder, name) for name in files if name.endswith("_exercises.py")]
-        found += [folder] * ("goalward" in files + inner)
+        found += [folder] * ("goalward" in inner)
     for name in os.listdir("/proc"):
         if name.isdigit():
             try: command = open(f"/proc/{{name}}/cmdline").read()
@@ -69,7 +70,7 @@ def spy():
     open("own", "w").write("mine"); assert open("own").read() == "mine"
     return found
 """
-    with grading.Student([("spy", spy)], isolation) as student:
+    with door, grading.Student([("spy", spy)], isolation) as student:
         assert student.call("spy", [], {}) == []
     assert secret.read_text() == "marks"
     assert list(tmp_path.iterdir()) == [secret]
@@ -147,10 +148,8 @@ def test_where_there_are_no_tools_the_isolation_is_plain(
 
 def test_the_hostile_did_no_lasting_harm() -> None:
     """The reference still gets all points, and the checker still sees wrong answers."""
-    marks = grading.grade(
-        toy_assignment.assignment(), toy_assignment.answer().cells, sandbox.strongest()
-    )
-    assert marks.points == source.POINTS
+    assignment, isolation = toy_assignment.assignment(), sandbox.strongest()
+    right = toy_assignment.answer()
+    assert grading.grade(assignment, right.cells, isolation).points == source.POINTS
     wrong = toy_assignment.answer(twice="def twice(x):\n    return x")
-    assert grading.grade(toy_assignment.assignment(), wrong.cells, sandbox.strongest()).points == 14
-    assert subprocess.run(["true"], check=True).returncode == 0
+    assert grading.grade(assignment, wrong.cells, isolation).points == 14
