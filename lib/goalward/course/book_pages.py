@@ -25,10 +25,17 @@ def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> s
     return "\n".join([*lines, "````"])
 
 
-def _link(root: Path, slug: str) -> str:
+def link(root: Path, slug: str) -> str:
     """A link from a generated page to a chapter's page, named by its first heading."""
     source = papers.chapters(root)[slug]
     return f"[{title(source)}](../{source.parent.name}/{slug}.ipynb)"
+
+
+def name(root: Path, paper: papers.Paper) -> str:
+    """A paper's short name, linked to its chapter where it has one: for a page one folder deep."""
+    if papers.status(root, paper.slug) != "chapter":
+        return paper.short
+    return f"[{paper.short}](../{papers.part_folder(paper.part)}/{paper.slug}.ipynb)"
 
 
 def title(source: Path) -> str:
@@ -43,11 +50,9 @@ def _papers_table(root: Path, part: int) -> str:
     rows = []
     for paper in papers.papers():
         if paper.part == part:
-            done = papers.status(root, paper.slug) == "chapter"
-            link = f"../{papers.part_folder(part)}/{paper.slug}.ipynb"
-            name = f"[{paper.short}]({link})" if done else paper.short
             full = f"[{paper.title}]({paper.url})" if paper.url else paper.title
-            rows.append((name, full, str(paper.year), "chapter" if done else "planned"))
+            status = papers.status(root, paper.slug)
+            rows.append((name(root, paper), full, str(paper.year), status))
     return table(f"Part {part}, in reading order", ("Chapter", "Paper", "Year", "Status"), rows)
 
 
@@ -89,7 +94,7 @@ def scoreboard(root: Path) -> str:
     for slug in known:
         for scale in dict.fromkeys(row["scale"] for row in rows if row["slug"] == slug):
             chosen = [row for row in rows if (row["slug"], row["scale"]) == (slug, scale)]
-            text += [f"## {_link(root, slug)}", _provenance(chosen[0]), _claims_table(chosen)]
+            text += [f"## {link(root, slug)}", _provenance(chosen[0]), _claims_table(chosen)]
     return "\n\n".join(text) + "\n"
 
 
@@ -123,12 +128,12 @@ def status(root: Path) -> str:
     for slug in papers.chapters(root):
         known = record.records(root, slug)
         if not known:
-            missing.append(_link(root, slug))
+            missing.append(link(root, slug))
         for scale, entry in known.items():
             versions = ", ".join(f"{name} {number}" for name, number in entry["versions"].items())
             seconds = f"{entry['seconds']:.0f} s"
             rows.append(
-                (_link(root, slug), scale, seconds, entry["date"], entry["device"], versions)
+                (link(root, slug), scale, seconds, entry["date"], entry["device"], versions)
             )
     head = ("Chapter", "Scale", "Run time", "Date", "Machine", "Versions")
     text = [
