@@ -4,12 +4,14 @@ BIN := .venv/bin
 GOALWARD := $(BIN)/goalward
 ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export XLA_PYTHON_CLIENT_PREALLOCATE := false
+# Compiled modules are kept: without them each kernel takes seconds longer to start.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup lab test book run claims pins vendor clean
+.PHONY: setup lab test book run claims assignments pins vendor clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 setup: .venv/.lab ## make .venv with all that the chapters need
 lab: .venv/.lab ## open the course in JupyterLab
@@ -30,6 +32,9 @@ run: .venv/.lab ## run the chapters whose code changed, and record them
 claims: .venv/.lab ## every claim and its verdict
 	$(GOALWARD) claims
 
+assignments: .venv/.teach ## write student notebooks into assignments/release
+	$(GOALWARD) assignments release --out assignments
+
 pins: .venv/.test ## resolve the pinned versions anew
 	$(BIN)/python tests/pins.py
 
@@ -42,7 +47,8 @@ clean: ## remove what was built, not the environment
 # What each stamp installs. The versions are those of constraints.txt.
 .venv/.lab: EXTRAS := lab
 .venv/.book: EXTRAS := lab,book
-.venv/.test: EXTRAS := lab,book,test
+.venv/.teach: EXTRAS := lab,teach
+.venv/.test: EXTRAS := lab,book,test,teach
 .venv/.%: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "Installing goalward[$(EXTRAS)] into .venv"
 	@if $(BIN)/uv --version >/dev/null 2>&1 || $(BIN)/pip install -q --disable-pip-version-check uv; then \

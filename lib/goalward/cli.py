@@ -1,4 +1,4 @@
-"""The command line: `goalward run | restore | claims | papers | book | doctor`."""
+"""The command line: `goalward run | restore | claims | papers | book | doctor | assignments`."""
 
 import argparse
 import json
@@ -45,21 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         "`goalward COMMAND --help` explains a command.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-
-    def add(
-        name: str, run: Callable[[argparse.Namespace], int], does: str, example: str
-    ) -> _Parser:
-        sub: _Parser = commands.add_parser(
-            name,
-            help=does,
-            description=f"{does[0].upper()}{does[1:]}.",
-            epilog=f"example:\n  {example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        sub.set_defaults(command=run)
-        return sub
-
+    add = _adder(parser)
     slug_help = "a chapter, such as td_infonce; all chapters if none is named"
 
     run = add(
@@ -116,7 +102,37 @@ def _parser() -> argparse.ArgumentParser:
         "say what this machine can run, and about how long it takes",
         "goalward doctor",
     )
+
+    from goalward.course.assignments.commands import register
+
+    assignments = add(
+        "assignments",
+        None,
+        "hand out exercises, grade what comes back, check your own",
+        "goalward assignments release --out spring",
+    )
+    register(_adder(assignments))
     return parser
+
+
+def _adder(parser: "_Parser") -> Callable[..., "_Parser"]:
+    """A function that adds commands to a parser."""
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(
+        name: str, run: Callable[[argparse.Namespace], int] | None, does: str, example: str
+    ) -> _Parser:
+        sub: _Parser = commands.add_parser(
+            name,
+            help=does,
+            description=f"{does[0].upper()}{does[1:]}.",
+            epilog=f"example:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        sub.set_defaults(command=run)
+        return sub
+
+    return add
 
 
 class _Parser(argparse.ArgumentParser):
@@ -163,9 +179,25 @@ def _run(options: argparse.Namespace) -> int:
     if not chosen:
         print("nothing to run: every chapter is as recorded")
         return 0
+    _pair_assignments(root, chosen)
     if options.prose:
         return _carry_prose(root, chosen)
     return _execute(root, chosen, scale, jobs, timeout or TIMEOUT[scale])
+
+
+def _pair_assignments(root: Path, chosen: dict[str, Path]) -> None:
+    """Write the notebooks beside the chapters' assignments; they are not executed."""
+    from goalward.course import notebook
+    from goalward.course.assignments.source import sources
+    from goalward.course.papers import pair_of
+    from goalward.course.record import Stage
+
+    for slug, source in sources(root).items():
+        if slug in chosen:
+            with Stage(root, source.stem) as stage:
+                text = notebook.write_text(notebook.convert(source))
+                stage.put(pair_of(source), text.encode())
+                stage.place()
 
 
 def _carry_prose(root: Path, chosen: dict[str, Path]) -> int:

@@ -1,0 +1,93 @@
+"""Student versions hold no solution, and nobody's work is written over."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+import toy_assignment
+from goalward.course import notebook, papers
+from goalward.course.assignments import check, hidden, release, source
+from goalward.course.errors import Problem
+
+pytest.importorskip("nbgrader", reason="nbgrader not here")
+ROOT = Path(__file__).parents[2]
+ALL = {"small": toy_assignment.FILE, **source.sources(ROOT)}
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("course")
+    assert all(written for _, _, written in release.release(folder, ALL))
+    return folder
+
+
+@pytest.mark.parametrize("slug", ALL)
+def test_a_student_version_holds_no_solution(slug: str, course: Path) -> None:
+    assignment = source.read(ALL[slug])
+    text = (course / "release" / slug / f"{assignment.file}.ipynb").read_text()
+    nb = nbformat.reads(text, as_version=4)
+    assert release.leaks(assignment, nb) == []
+    assert len(release.secret_lines(assignment)) >= 5
+    for mark in (*source.SOLUTION_MARKS, *source.HIDDEN_MARKS):
+        assert mark not in text
+    assert all(not cell.get("outputs") for cell in nb.cells)
+    for cell in nb.cells:
+        if source.role(cell) == "solution":
+            assert "raise NotImplementedError()" in cell.source
+    # The scan is no formality: the teacher's notebook does not pass it.
+    assert release.leaks(assignment, notebook.convert(ALL[slug]))
+
+
+@pytest.mark.parametrize("slug", ALL)
+def test_a_fresh_student_version_is_not_attempted(slug: str, course: Path) -> None:
+    standings = check.check(course / "release" / slug / f"{slug}_exercises.ipynb")
+    assert [s.attempted for s in standings] == [False] * len(standings)
+
+
+@pytest.mark.parametrize("slug", ALL)
+def test_an_assignment_fits_an_evening(slug: str) -> None:
+    exercises = source.read(ALL[slug]).exercises
+    assert sum(e.points for e in exercises) == source.POINTS
+    if slug != "small":
+        assert 60 <= sum(e.minutes for e in exercises) <= 120
+
+
+def test_each_assignment_is_paired_and_without_outputs() -> None:
+    for path in source.sources(ROOT).values():
+        assert notebook.verify(path) == []
+        nb = notebook.read(papers.pair_of(path))
+        assert all(not cell.get("outputs") for cell in nb.cells)
+
+
+def test_a_solution_in_the_text_is_found(tmp_path: Path) -> None:
+    text = toy_assignment.FILE.read_text()
+    careless = tmp_path / "small_exercises.py"
+    careless.write_text(text.replace("# Return twice", "# return GIVEN * x\n# Return twice"))
+    with pytest.raises(Problem, match=r"return GIVEN \* x"):
+        list(release.release(tmp_path / "course", {"small": careless}))
+    assert not (tmp_path / "course/release").exists()
+
+
+def test_work_is_kept(tmp_path: Path) -> None:
+    ((_, file, _),) = release.release(tmp_path, {"small": toy_assignment.FILE})
+    ((_, _, written),) = release.release(tmp_path, {"small": toy_assignment.FILE})
+    assert written
+    worked = file.read_text().replace("raise NotImplementedError()", "return 7")
+    file.write_text(worked)
+    ((_, _, written),) = release.release(tmp_path, {"small": toy_assignment.FILE})
+    assert not written
+    assert file.read_text() == worked
+
+
+def test_a_course_has_a_secret_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(hidden.VARIABLE, raising=False)
+    assert hidden.secret(tmp_path) == hidden.PUBLIC
+    for name in ("spring", "autumn"):
+        release.set_up(tmp_path / name)
+    spring, autumn = (hidden.secret(tmp_path / name) for name in ("spring", "autumn"))
+    assert len({spring, autumn, hidden.PUBLIC}) == 3
+    assert hidden.secret(tmp_path / "spring/autograded/ann") == spring
+    assert (tmp_path / "spring" / hidden.FILE).stat().st_mode & 0o077 == 0
+    release.set_up(tmp_path / "spring")
+    assert hidden.secret(tmp_path / "spring") == spring
