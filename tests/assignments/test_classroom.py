@@ -75,14 +75,14 @@ def test_a_class_is_graded_and_recorded(course: Path) -> None:
     assert points == {"ann": 20, "bob": 14, "=cmd()": 13}
     assert fresh == 3
 
-    rows = list(csv.reader((course / "gradebook.csv").open()))
+    rows = list(csv.reader((course / "gradebook.csv").read_text().splitlines()))
     assert rows == [
         ["student", "small", "total"],
         ["'=cmd()", "13", "13"],
         ["ann", "20", "20"],
         ["bob", "14", "14"],
     ]
-    details = list(csv.DictReader((course / "marks.csv").open()))
+    details = list(csv.DictReader((course / "marks.csv").read_text().splitlines()))
     assert len(details) == 18
     assert sum(float(row["points"]) for row in details) == 47
     with gradebook.opened(course) as book:
@@ -107,7 +107,7 @@ def test_a_page_says_what_was_wrong_and_runs_nothing(course: Path) -> None:
     grade(course)
     page = (course / "feedback/bob/small/small_exercises.html").read_text()
     assert "Score: 14.0 / 20.0" in " ".join(page.split())
-    assert "the double of 0, 1, 2 is 1 at index (1,) and should be 2" in page
+    assert "the double of 0, 1, 2 is 2 at index (2,) and should be 4" in page
     assert "<script>alert" not in page
     assert "<img src=x" not in page
     for line in release.secret_lines(toy_assignment.assignment()):

@@ -1,5 +1,8 @@
 """Student versions hold no solution, and nobody's work is written over."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -7,7 +10,7 @@ import pytest
 
 import toy_assignment
 from goalward.course import notebook, papers
-from goalward.course.assignments import check, hidden, release, source
+from goalward.course.assignments import check, gradebook, hidden, release, source
 from goalward.course.errors import Problem
 
 pytest.importorskip("nbgrader", reason="nbgrader not here")
@@ -91,3 +94,31 @@ def test_a_course_has_a_secret_of_its_own(tmp_path: Path, monkeypatch: pytest.Mo
     assert (tmp_path / "spring" / hidden.FILE).stat().st_mode & 0o077 == 0
     release.set_up(tmp_path / "spring")
     assert hidden.secret(tmp_path / "spring") == spring
+
+
+def test_nbgrader_itself_releases_and_grades_the_same_source(tmp_path: Path) -> None:
+    """A teacher who uses nbgrader's own commands gets the same marks from the same cells."""
+    ((_, student, _),) = release.release(tmp_path, {"small": toy_assignment.FILE})
+    ours = nbformat.read(student, as_version=4)
+    run_nbgrader(tmp_path, "generate_assignment", "small", "--force")
+    theirs = nbformat.read(student, as_version=4)
+    assert [cell.source for cell in theirs.cells] == [cell.source for cell in ours.cells]
+    for name, cells in {"ann": {}, "bob": {"total": "def total(x):\n    return 4"}}.items():
+        handed = tmp_path / "submitted" / name / "small"
+        handed.mkdir(parents=True)
+        nbformat.write(toy_assignment.answer(**cells), handed / "small_exercises.ipynb")
+    run_nbgrader(tmp_path, "autograde", "small", "--create")
+    run_nbgrader(tmp_path, "generate_feedback", "small")
+    with gradebook.opened(tmp_path) as book:
+        assert book.find_submission("small", "ann").score == 20
+        assert book.find_submission("small", "bob").score == 16
+    assert (tmp_path / "feedback/bob/small/small_exercises.html").is_file()
+
+
+def run_nbgrader(course: Path, *arguments: str) -> None:
+    command = [sys.executable, "-m", "nbgrader", *arguments]
+    tools = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    run = subprocess.run(
+        command, cwd=course, env={**os.environ, "PATH": tools}, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr

@@ -54,7 +54,7 @@ class Student:
     def __init__(
         self, cells: Sequence[tuple[str, str]], isolation: str, limits: Limits = DEFAULT
     ) -> None:
-        self._cells = list(cells)
+        self._cells = self._first_cells = list(cells)
         self._isolation, self._limits = isolation, limits
         self._worker: Worker | None = None
         self._deadly: set[int] = set()
@@ -88,8 +88,8 @@ class Student:
             raise
 
     def replace(self, name: str, code: str) -> None:
-        """Put other code into the cell of a name; the worker stays, and starts from nothing."""
-        self._cells = [(n, code if n == name else c) for n, c in self._cells]
+        """Put other code into one cell, the first into all others; start from nothing."""
+        self._cells = [(n, code if n == name else c) for n, c in self._first_cells]
         self._deadly.clear()
         self._excuses.clear()
         self._left = self._limits.total_seconds

@@ -25,6 +25,7 @@ import psutil
 from goalward.course.assignments import worker
 
 BUBBLEWRAP, UNSHARE, PLAIN = "bubblewrap", "unshare", "plain"
+WEIGH_EVERY = 0.2  # seconds; a look at all processes takes some milliseconds
 HOME, PROGRAM = "/sandbox", "/worker.py"
 ENVIRONMENT = {
     "PATH": "/usr/bin:/usr/sbin:/bin:/sbin",
@@ -89,6 +90,7 @@ class Worker:
     def __init__(self, isolation: str, limits: Limits) -> None:
         self.limits = limits
         self.peak = 0  # bytes
+        self._weighed = 0.0
         # A number that no other worker has, so that each has its own share of processes.
         user = random.SystemRandom().randrange(200_000, 2_000_000_000)
         self._process = subprocess.Popen(
@@ -125,6 +127,8 @@ class Worker:
 
     def close(self) -> None:
         """End the worker and all that it has started."""
+        self._weighed = 0.0
+        self._weigh()
         try:
             os.killpg(self._process.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
@@ -172,7 +176,6 @@ class Worker:
                         raise self._end("it ended the program")
                     reply += chunk
                     if chunk.endswith(b"\n"):
-                        self._weigh()
                         return bytes(reply)
                     if len(reply) > self.limits.reply:
                         raise self._end("its answer is too large")
@@ -182,7 +185,9 @@ class Worker:
                     raise self._end(f"it took more than {self.limits.memory >> 30} GB of memory")
 
     def _weigh(self) -> int:
-        """The memory of the worker and all that it has started, in bytes."""
+        """The memory of the worker and all that it has started, in bytes; a look now and then."""
+        if time.monotonic() - self._weighed < WEIGH_EVERY:
+            return 0
         total = 0
         try:
             family = psutil.Process(self._process.pid)
@@ -191,6 +196,7 @@ class Worker:
         except psutil.Error:
             pass  # gone in the meantime
         self.peak = max(self.peak, total)
+        self._weighed = time.monotonic()
         return total
 
 
