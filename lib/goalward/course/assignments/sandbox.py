@@ -262,7 +262,7 @@ shift
 mkdir "$root/proc" "$root/sandbox"
 mount -t proc none "$root/proc"
 mount -t tmpfs -o "size=$size,mode=1777" none "$root/sandbox"
-mount -o remount,ro "$root"
+mount -o remount,bind,ro "$root"
 exec chroot "$root" /usr/bin/env --chdir=/sandbox "$@"
 """
 
