@@ -15,6 +15,7 @@ from pybtex.database import parse_file
 from goalward.course import book, book_api, book_pages, claims, papers, record, vendor
 from goalward.course.errors import Problem
 from goalward.course.fingerprint import fingerprint
+from goalward.course.notebook import convert
 
 ROOT = Path(__file__).parents[2]
 CONFIG = yaml.safe_load((ROOT / "book.yml").read_text(encoding="utf-8"))
@@ -86,11 +87,74 @@ def test_chapters_stand_in_the_table_in_the_order_of_the_course() -> None:
     assert places == sorted(places)
 
 
+SOLVED = """\
+# %% [markdown]
+# # Exercises: hello
+
+# %% nbgrader={"grade": false, "grade_id": "secret_sum", "locked": false, "solution": true}
+def secret_sum(values):
+    ### BEGIN SOLUTION
+    return sum(value for value in values if value is not None)
+    ### END SOLUTION
+"""
+
+
+def solutions(exercises: Path) -> list[str]:
+    """The code between the marks of an assignment's source: solutions and hidden tests."""
+    marks = "SOLUTION|HIDDEN TESTS"
+    pattern = rf"### BEGIN ({marks})\n(.*?)### END \1"
+    return [m[2] for m in re.finditer(pattern, exercises.read_text("utf-8"), re.DOTALL)]
+
+
+def without_space(text: str) -> str:
+    return re.sub(r"\s|\\n|<[^>]*>", "", text)
+
+
+def test_the_book_is_made_without_any_assignment(tmp_path: Path) -> None:
+    book._copy_content(ROOT, tmp_path / "source")
+    copied = [p for p in tmp_path.rglob("*") if p.is_file()]
+    assert not [p for p in copied if "_exercises" in p.name]
+    pages = [without_space(p.read_text("utf-8")) for p in copied if p.suffix in (".ipynb", ".md")]
+    assert pages
+    for exercises in (ROOT / "notebooks").rglob("*_exercises.py"):
+        assert solutions(exercises)
+        for solution in map(without_space, solutions(exercises)):
+            # One short line may well be said in a chapter too.
+            assert len(solution) < 60 or not any(solution in page for page in pages), solution
+
+
+def test_an_assignment_beside_a_chapter_is_left_out(root: Path, tmp_path: Path) -> None:
+    page(root, "# Welcome").with_name("welcome_exercises.ipynb").write_text("{}")
+    book._copy_content(root, tmp_path / "source")
+    assert [p.name for p in (tmp_path / "source").rglob("*.ipynb")] == ["welcome.ipynb"]
+    assert book._pairs(root) == ["0_start/welcome"]
+
+
+def test_an_assignment_in_the_table_of_contents_is_refused(root: Path) -> None:
+    page(root, "# Welcome").with_name("welcome_exercises.ipynb").write_text("{}")
+    pages = [{"file": "0_start/welcome_exercises"}]
+    configure(root, toc={"format": "jb-book", "root": "0_start/welcome", "chapters": pages})
+    with pytest.raises(Problem, match="0_start/welcome_exercises: solutions stay out of the book"):
+        book.build(quiet=True, root=root)
+
+
+def test_a_page_gets_what_it_asks_for(root: Path) -> None:
+    text = "# Hi\n\n<!-- goalward: hours -->\n\nBye. <!-- goalward: nothing -->\n"
+    filled = book._fill(root, "0_start/hi.md", text)
+    assert filled.startswith("# Hi\n\n````{list-table} The chapters so far")
+    assert filled.endswith("\n````\n\nBye. <!-- goalward: nothing -->\n")
+    with pytest.raises(Problem, match=r"notebooks/0_start/hi.md asks for 'lunch', .* hours, "):
+        book._fill(root, "0_start/hi.md", "<!-- goalward: lunch -->")
+
+
 @pytest.mark.slow
 def test_a_small_book(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(book_api, "api_pages", lambda package: {"index": "# The library\n"})
     pair = page(root, "# Welcome\n\n$x^2$, [the map](../course/map.md)", picture("A dot."))
     before = pair.read_bytes()
+    exercises = pair.with_name("welcome_exercises.py")
+    exercises.write_text(SOLVED)
+    nbformat.write(convert(exercises), exercises.with_suffix(".ipynb"))
     configure(root, repository={**CONFIG["repository"], "url": "https://github.com/some/where"})
     site = book.build(tmp_path / "site", quiet=True, root=root)
     assert site == tmp_path / "site"
@@ -100,6 +164,10 @@ def test_a_small_book(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "https://colab.research.google.com/github/some/where/blob/main/notebooks/" in html
     assert pair.read_bytes() == before == (site / "_sources/0_start/welcome.ipynb").read_bytes()
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+    (solution,) = map(without_space, solutions(exercises))
+    for file in (p for p in site.rglob("*") if p.is_file()):
+        assert "_exercises" not in file.name
+        assert solution not in without_space(file.read_text("utf-8", errors="ignore")), file
 
     # Another build that fails leaves the site as it was, and says why, one line a warning.
     page(root, "# Welcome\n\n[gone](gone.md)\n\n### Deeper\n")

@@ -90,6 +90,18 @@ def test_the_course_is_laid_out() -> None:
     check(COURSE)
 
 
+# For each chapter its part and what it asks for: courses whose lines easily run into each other.
+TIGHT = (
+    [(1, []), (1, [0]), (2, [1]), (2, [2]), (3, [0, 1]), (3, [1, 4]), (3, [0, 2]), (3, [0, 1])],
+    [(1, []), (2, [0]), (3, [1]), (3, [1]), (3, [0, 2]), (3, [3, 4]), (3, [3, 5]), (3, [1, 4])],
+)
+
+
+@pytest.mark.parametrize("course", TIGHT)
+def test_a_tight_course_is_laid_out(course: list[tuple[int, list[int]]]) -> None:
+    check([paper(number, part, before) for number, (part, before) in enumerate(course)])
+
+
 @given(courses())
 @settings(max_examples=100, deadline=None)
 def test_any_course_is_laid_out(course: list[Paper]) -> None:

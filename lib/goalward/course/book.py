@@ -20,7 +20,8 @@ from typing import Any
 
 import yaml
 
-from goalward.course import book_api, book_pages
+from goalward.course import book_api, book_pages, teaching
+from goalward.course.assignments.source import SUFFIX as EXERCISES
 from goalward.course.errors import Problem
 from goalward.course.papers import repository
 
@@ -42,6 +43,7 @@ sys.exit(1 if isinstance(result, BaseException) or result else 0)
 _WARNING = re.compile(r"^(?:(?P<place>.+?):\s+)?(?:WARNING|ERROR|CRITICAL):\s+(?P<text>.*)$")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _SIGNATURE_LIST = re.compile(r"<dl>((?:\s*<dd>.*?</dd>)+)\s*</dl>", re.DOTALL)
+_INSERT = re.compile(r"^<!-- goalward: (\S+) -->$", re.MULTILINE)
 # myst-nb numbers a notebook's lines as ten thousand times the cell, plus the line in it.
 _CELL = 10_000
 
@@ -120,10 +122,10 @@ def toc_pages(toc: dict[str, Any]) -> list[str]:
 
 
 def _pairs(root: Path) -> list[str]:
-    """The chapters that have been run, as pages."""
+    """The chapters that have been run, as pages; assignments, which hold solutions, are none."""
     notebooks = root / "notebooks"
     found = (p.relative_to(notebooks).with_suffix("") for p in notebooks.glob("*/*.ipynb"))
-    return sorted(p.as_posix() for p in found)
+    return sorted(p.as_posix() for p in found if not p.name.endswith(EXERCISES))
 
 
 def _check_toc(toc: dict[str, Any], root: Path) -> None:
@@ -131,6 +133,8 @@ def _check_toc(toc: dict[str, Any], root: Path) -> None:
     generated = {*book_pages.PAGES, "api/index"}
     notebooks = root / "notebooks"
     for page in named:
+        if page.endswith(EXERCISES):
+            raise Problem(f"book.yml's toc names {page}: solutions stay out of the book")
         if page in generated or any(
             (notebooks / f"{page}{suffix}").is_file() for suffix in (".ipynb", ".md")
         ):
@@ -147,7 +151,7 @@ def _copy_content(root: Path, source: Path) -> None:
     notebooks = root / "notebooks"
     for pattern in _COPIED:
         for path in notebooks.rglob(pattern):
-            if ".ipynb_checkpoints" in path.parts:
+            if ".ipynb_checkpoints" in path.parts or path.stem.endswith(EXERCISES):
                 continue
             target = source / path.relative_to(notebooks)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -195,9 +199,24 @@ def _write_pages(root: Path, source: Path) -> None:
         path = source / f"{name}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+    for path in source.glob("[0-9]_*/*.md"):
+        text = _fill(root, path.relative_to(source).as_posix(), path.read_text(encoding="utf-8"))
+        path.write_text(text, encoding="utf-8")
     for index in source.glob("[0-9]_*/index.md"):
         text = index.read_text(encoding="utf-8") + book_pages.part_table(root, index.parent.name)
         index.write_text(text, encoding="utf-8")
+
+
+def _fill(root: Path, page: str, text: str) -> str:
+    """A page with what its lines `<!-- goalward: … -->` stand for."""
+    pieces = _INSERT.split(text)
+    for place, wanted in enumerate(pieces):
+        if place % 2:
+            if wanted not in teaching.INSERTS:
+                known = ", ".join(teaching.INSERTS)
+                raise Problem(f"notebooks/{page} asks for {wanted!r}, which is none of {known}")
+            pieces[place] = teaching.INSERTS[wanted](root)
+    return "".join(pieces)
 
 
 def _write_engine_files(config: dict[str, Any], toc: dict[str, Any], source: Path) -> None:

@@ -18,6 +18,7 @@
     ".bd-content .cell_output .output",
     ".bd-content .cell_output .text_html > div",
     ".bd-content .pst-scrollable-table-container",
+    ".bd-content .prerequisites .drawing",
     ".bd-sidebar-primary",
     ".bd-sidebar-secondary",
   ].join(",");
