@@ -70,3 +70,15 @@ def test_bad_trajectories_are_refused():
         trajectories.from_trajectories(np.zeros((2, 3)), np.zeros((2, 4)))
     with pytest.raises(ValueError, match="two rows"):
         trajectories.from_trajectories(np.zeros((2, 1)), np.zeros((2, 1)))
+
+
+def test_every_seed_gets_a_part_of_its_own():
+    walk = np.broadcast_to(np.arange(6)[:, None], (6, 5))
+    data = trajectories.from_trajectories(walk, walk)
+    parts, axes = trajectories.split_by_seed(data, 3)
+    drawn = jax.vmap(
+        lambda part, key: part.observations[sampling.transitions(part, key, 200)[0]],
+        in_axes=(axes, 0),
+    )(parts, jax.random.split(jax.random.key(0), 3))
+    for seed in range(3):
+        assert set(np.asarray(drawn[seed]).tolist()) == {2 * seed, 2 * seed + 1}

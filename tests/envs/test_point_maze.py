@@ -126,3 +126,12 @@ def test_vmap_is_the_loop():
 def test_impossible_settings_are_refused(settings):
     with pytest.raises(ValueError, match=r"speed must|noise is"):
         PointMaze(GRID, **settings)
+
+
+def test_following_actions_is_stepping_one_by_one():
+    actions = jax.random.uniform(jax.random.key(0), (9, 2), minval=-1, maxval=1)
+    key, start = jax.random.key(1), WILD.free_position(jax.random.key(2))
+    path = jax.jit(WILD.follow)(start, actions, key)
+    np.testing.assert_array_equal(path[0], start)
+    states = WALK(WILD, start, actions, key)
+    np.testing.assert_allclose(path[1:], states.observation[:-1], atol=1e-6)

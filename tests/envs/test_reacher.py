@@ -58,3 +58,16 @@ def test_observations_hold_what_they_say():
     goals = observation[:, :2] + np.array([0.38, 0.0], np.float32)
     assert ARM.success(observation, goals).all()
     assert not ARM.success(observation, goals + np.array([0.04, 0.0], np.float32)).any()
+
+
+def test_an_episode_remembers_that_the_goal_was_reached():
+    path = ARM.observe(ARM.simulate(START, ACTIONS))
+    goals = path[:, 4, GOAL_ENTRIES].copy()
+    goals[0] = [100.0, 0.0]
+    for steps in (1, 12):
+        asked = np.repeat(goals[:, None], steps, axis=1)
+        expected = ARM.success(path[:, :steps], asked).any(axis=1)
+        reached = ARM.episodes(lambda seen, t: ACTIONS[:, t], START, goals, steps)
+        np.testing.assert_array_equal(reached, expected)
+    assert reached[1:].all()
+    assert not reached[0]

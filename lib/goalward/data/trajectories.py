@@ -60,6 +60,16 @@ def window_axes(data: Dataset) -> PyTree:
     return shared.replace(first=0, size=0)  # type: ignore[attr-defined]
 
 
+def split_by_seed(data: Dataset, seeds: int) -> tuple[Dataset, PyTree]:
+    """The same data, cut into equal windows, one a seed; and the axes to vmap over.
+
+    Both go to `goalward.training.loop.train`: as `data` and as `data_axis`.
+    """
+    part = int(data.size) // seeds
+    first = data.first + part * jnp.arange(seeds)
+    return data.window(first, jnp.full(seeds, part)), window_axes(data)
+
+
 def from_flat(observations: Rows, actions: Rows, terminals: Rows) -> Dataset:
     """A data set from flat arrays in which `terminals` marks the last row of each trajectory.
 

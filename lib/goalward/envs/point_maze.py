@@ -99,6 +99,17 @@ class PointMaze:
         position = self._slide(position, velocity, axis=1)
         return self._state(position, state.goal, state.time + 1)
 
+    def follow(
+        self, start: Float[Array, "2"], actions: Float[Array, "steps 2"], key: Key
+    ) -> Float[Array, "steps 2"]:
+        """The positions in which given actions are taken; the last of them leads nowhere."""
+
+        def step(state: PointMazeState, moment: tuple[Array, Key]) -> tuple[PointMazeState, Array]:
+            return self.step(state, *moment), state.observation
+
+        keys = jax.random.split(key, len(actions))
+        return jax.lax.scan(step, self.at(start, start), (actions, keys))[1]
+
     def cell(self, position: Float[Array, "*batch 2"]) -> Int[Array, "*batch"]:
         """The number of the free cell (a state of `grid`) that a position lies in; -1 in a wall."""
         return self._number(_round(position))

@@ -4,6 +4,7 @@ MuJoCo's physics stand outside jit: many arms advance together, spread over thre
 array `(arms, 4)`: the two joint angles in radians, then their velocities in radians a second.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -89,6 +90,20 @@ class Reacher:
     def step(self, states: States, actions: Num[np.ndarray, "arms 2"]) -> States:
         """The states after one action each."""
         return self.simulate(states, actions[:, None])[:, 0]
+
+    def episodes(
+        self,
+        act: Callable[[np.ndarray, int], Num[np.ndarray, "arms 2"]],
+        states: States,
+        goals: Float[np.ndarray, "arms 2"],
+        steps: int,
+    ) -> Bool[np.ndarray, " arms"]:
+        """Whether each arm reaches its goal within `steps` actions `act(observations, t)`."""
+        reached = np.zeros(len(states), dtype=bool)
+        for t in range(steps):
+            states = self.step(states, act(self.observe(states), t))
+            reached |= self.success(self.observe(states), goals)
+        return reached
 
     def observe(self, states: Float[np.ndarray, "*batch 4"]) -> Float[np.ndarray, "*batch 8"]:
         """Fingertip, cosines and sines of both angles, velocities; entries of similar size."""
