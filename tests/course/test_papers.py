@@ -52,9 +52,16 @@ def test_no_prerequisite_is_implied_by_another() -> None:
         needed[paper.slug] = set(paper.prerequisites).union(
             *(needed[direct] for direct in paper.prerequisites)
         )
-    assert needed["mqe"] == {
-        *("tmd", "cmd", "horizon_generalization", "contrastive_rl", "td_infonce")
-    }
+    assert needed["mqe"] == {"tmd", "cmd", "horizon_generalization", "contrastive_rl"}
+
+
+def test_a_chapter_links_those_to_read_first() -> None:
+    existing = papers.chapters(toy.ROOT)
+    for paper in papers.papers():
+        for before in paper.prerequisites:
+            if {paper.slug, before} <= existing.keys():
+                text = existing[paper.slug].read_text(encoding="utf-8")
+                assert f"{before}.ipynb" in text, f"{paper.slug} does not link {before}"
 
 
 def test_parts_have_folders() -> None:
