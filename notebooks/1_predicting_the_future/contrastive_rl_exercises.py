@@ -93,6 +93,7 @@ _only = draw_futures(0, 1, 0.9, 50, 1)
 expect.close(_only, np.ones(50), "the times with one step left", hint="only one future is possible")
 
 # %% nbgrader={"grade": true, "grade_id": "draw_futures-hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden tests stand here when this is graded: other numbers, sizes and seeds.
 ### BEGIN HIDDEN TESTS
 from goalward.course.assignments import hidden
 
@@ -177,6 +178,7 @@ _check_loss(np.array([[0.0, 1.0], [-2.0, 0.5]]))
 _check_loss(np.array([[1.0, -1.0, 0.3], [0.2, 2.0, -0.4], [0.0, 0.7, -1.0]]))
 
 # %% nbgrader={"grade": true, "grade_id": "nce_loss-hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden tests stand here when this is graded: other numbers, sizes and seeds.
 ### BEGIN HIDDEN TESTS
 from goalward.course.assignments import hidden
 
@@ -257,6 +259,7 @@ def _check_critic(P, policy, visits, gamma):
 _check_critic(ring(4), np.full((4, 3), 1 / 3), np.full((4, 3), 1 / 12), 0.5)
 
 # %% nbgrader={"grade": true, "grade_id": "best_critic-hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# Hidden tests stand here when this is graded: other numbers, sizes and seeds.
 ### BEGIN HIDDEN TESTS
 from goalward.course.assignments import hidden
 
@@ -354,6 +357,7 @@ _f = np.array([[[1.0, 0.0, -1.0], [0.0, 2.0, 0.5]], [[0.3, 0.1, 0.0], [-1.0, 0.0
 _check_disguise(_f, np.array([1, 0]), np.array([0.5, 0.25, 0.25]))
 
 # %% nbgrader={"grade": true, "grade_id": "disguise_and_repair-hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# Hidden tests stand here when this is graded: other numbers, sizes and seeds.
 ### BEGIN HIDDEN TESTS
 from goalward.course.assignments import hidden
 
@@ -463,6 +467,7 @@ def _check_scores(P, policy, gamma):
 _check_scores(ring(5), np.tile([0.5, 0.2, 0.3], (5, 1)), 0.8)
 
 # %% nbgrader={"grade": true, "grade_id": "imitate_or_choose-hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# Hidden tests stand here when this is graded: other numbers, sizes and seeds.
 ### BEGIN HIDDEN TESTS
 from goalward.course.assignments import hidden
 

@@ -30,6 +30,7 @@ from goalward.course.assignments import expect
 expect.close(twice(np.arange(3.0)), [0, 2, 4], "the double of 0, 1, 2")
 
 # %% nbgrader={"grade": true, "grade_id": "twice-hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# Hidden tests stand here when this is graded: other numbers, sizes and seeds.
 ### BEGIN HIDDEN TESTS
 from goalward.course.assignments import hidden
 
@@ -57,6 +58,7 @@ def total(x):
 expect.close(total(np.ones(4)), 4, "the sum of four ones")
 
 # %% nbgrader={"grade": true, "grade_id": "total-hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# Hidden tests stand here when this is graded: other numbers, sizes and seeds.
 ### BEGIN HIDDEN TESTS
 _y = hidden.rng("total").normal(size=7)
 expect.close(total(_y.copy()), sum(_y), "the sum")
@@ -84,6 +86,7 @@ _least = least(np.array([2.0, 1.0]))
 assert _least == {"value": 1.0, "place": 1}, f"of 2, 1 the least is 1 at 1, not {_least}"
 
 # %% nbgrader={"grade": true, "grade_id": "least-hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+# Hidden tests stand here when this is graded: other numbers, sizes and seeds.
 ### BEGIN HIDDEN TESTS
 _z = hidden.rng("least").normal(size=6)
 assert least(_z.copy())["place"] == min(range(6), key=lambda i: _z[i]), "the place is wrong"
