@@ -18,6 +18,7 @@ from goalward.methods.contrastive_rl import ContrastiveRL, greedy_policy, log_ra
 from goalward.nets.critics import EmbeddingCritic, InnerProductCritic
 from goalward.nets.mlp import MLP
 from goalward.nets.policies import TanhGaussianPolicy
+from goalward.protocol import initial_state
 from goalward.tabular import mdp, successor
 from goalward.training.loop import train
 
@@ -41,7 +42,6 @@ def joint_distribution(occupancy, seed):
 def expected_loss(f, joint):
     """The library's loss averaged over every batch of two, each with its probability."""
     cells = list(np.ndindex(*joint.shape))
-    total = 0.0
     batches = np.array(list(itertools.product(cells, cells)))  # (batches, 2, (pair, future))
     weights = joint[tuple(np.moveaxis(batches, -1, 0))].prod(axis=1)
     logits = f[batches[:, :, None, 0], batches[:, None, :, 1]]
@@ -95,6 +95,17 @@ def agent(**options):
     return ContrastiveRL(critic=critic, actor=None, actions=2, gamma=GAMMA, **options)
 
 
+def fresh(learner, seed=0):
+    """A state with tables drawn by NumPy, which compiles nothing."""
+    rng = np.random.default_rng(seed)
+    tables = {
+        name: jnp.asarray(rng.normal(size=(learner.ensemble, rows, 8)), jnp.float32)
+        for name, rows in (("phi", 8), ("psi", 4))
+    }
+    params = {"actor": {}, "critic": {"params": tables}}
+    return initial_state(params, learner.transform, learner.learning_rate)
+
+
 def small_batch(seed=0, rows=5):
     rng = np.random.default_rng(seed)
     fields = {
@@ -109,7 +120,7 @@ def small_batch(seed=0, rows=5):
 )
 def test_the_critics_loss_is_the_double_loop(contrast, penalty):
     learner, batch = agent(contrast=contrast, partition_penalty=penalty, ensemble=2), small_batch()
-    state = learner.init(jax.random.key(0), batch)
+    state = fresh(learner)
     weights = state.params["critic"]["params"]
     total = 0.0
     for k in range(2):
@@ -128,7 +139,7 @@ def test_the_critics_loss_is_the_double_loop(contrast, penalty):
             else:
                 total += np.log1p(np.exp(-f[i, i])) / 5
                 total += sum(np.log1p(np.exp(f[i, j])) / 20 for j in range(5) if j != i)
-    loss, _ = learner.loss(state.params, state, batch, jax.random.key(1))
+    loss = jax.jit(learner.critic_loss)(state.params, state, batch, jax.random.key(1))
     assert loss == pytest.approx(total / 2, rel=1e-5)
 
 
@@ -152,10 +163,10 @@ def test_training_finds_the_exact_log_ratio_and_acts_on_it():
 
 
 def test_temperature_one_draws_from_the_softmax_of_the_critic():
-    learner, batch = agent(), small_batch()
-    state = learner.init(jax.random.key(3), batch)
+    learner = agent()
+    state = fresh(learner)
     n = 40_000
-    action, log_prob = learner.propose(
+    action, log_prob = jax.jit(learner.propose)(
         state.params, jnp.full(n, 1), jnp.full(n, 2), jax.random.key(4)
     )
     f = learner.value(state.params, jnp.array([1, 1]), jnp.arange(2), jnp.array([2, 2]))
@@ -165,7 +176,9 @@ def test_temperature_one_draws_from_the_softmax_of_the_critic():
 
 
 def continuous_agent(**options):
-    critic = InnerProductCritic(MLP((32, 16), activation=nn.relu), MLP((32, 16)))
+    uniform = nn.initializers.glorot_uniform()  # compiles faster than the default
+    tower = MLP((32, 16), activation=nn.relu, kernel_init=uniform)
+    critic = InnerProductCritic(tower, tower.clone())
     return ContrastiveRL(
         critic=critic, actor=TanhGaussianPolicy(1, (32,)), gamma=0.5, batch_size=64,
         learning_rate=5e-3, **options,
@@ -189,12 +202,13 @@ def test_a_policy_network_learns_to_go_where_it_is_told():
 
 def test_the_actors_term_leaves_the_critic_alone_and_uses_the_smaller_value():
     learner = continuous_agent(ensemble=2, bc=0.3, entropy=0.1, random_goals=0.5)
-    shape = {name: jax.random.normal(jax.random.key(i), (6, 1)) for i, name in
-             enumerate(("state", "next_state", "next_goal", "goal"))}  # fmt: skip
+    names = ("state", "next_state", "next_goal", "goal")
+    rows = np.random.default_rng(0).normal(size=(4, 6, 1)).astype(np.float32)
+    shape = dict(zip(names, map(jnp.asarray, rows), strict=True))
     batch = HindsightTransitions(action=jnp.tanh(shape["goal"]), **shape)
-    state = learner.init(jax.random.key(0), batch)
+    state = jax.jit(learner.init)(jax.random.key(0), batch)
     key = jax.random.key(1)
-    value, gradient = jax.value_and_grad(learner.extract)(state.params, batch, key)
+    value, gradient = jax.jit(jax.value_and_grad(learner.extract))(state.params, batch, key)
     assert all((g == 0).all() for g in jax.tree.leaves(gradient["critic"]))
     assert any((g != 0).any() for g in jax.tree.leaves(gradient["actor"]))
     goal = jnp.concatenate([batch.goal[jnp.array([5, 0, 1])], batch.goal[3:]])
