@@ -298,7 +298,7 @@ here.show(
 # %% [markdown]
 # A precision with blocks beside the diagonal only need not be inverted whole. One pass forward
 # removes the past, one pass backward adds the future: the Kalman filter and smoother, with cost
-# linear in $n$ instead of cubic. `GaussMarkov.smooth` does this; exercise 3 asks you to.
+# linear in $n$ instead of cubic. `GaussMarkov.smooth` does this; exercise 4 asks you to.
 #
 # ## Learned: the same chain, hidden in 46 dimensions
 #
@@ -1014,92 +1014,20 @@ print(f"hidden chain: {by_seed('one-directional', 'singular').min() * rho:.2f} t
 #
 # ## Exercises
 #
-# Write a function body, run the cell, read the line that it prints.
+# 1. **The loss, and which way it pushes A** (easy, 15 minutes): InfoNCE of the critic and its
+#    gradient, safe for large codes.
+# 2. **What the critic leaves out** (medium, 20 minutes): find the part of the log ratio that depends
+#    on the past alone, which the loss cannot see and equation (2) needs.
+# 3. **Every question is one linear system** (medium, 30 minutes): one function that predicts, looks
+#    back and fills in, whatever codes of the chain are known.
+# 4. **A thousand waypoints** (hard, 25 minutes): solve (3) at a cost linear in $n$.
+# 5. **Predict the scale, then train** (medium, 25 minutes): a small experiment on series of one
+#    number; write down $c$ and $A$ before you run it.
 #
-# **1. Predict** (easy, 10 minutes). Derive equation (1): multiply the two exponentials, complete the
-# square in $\psi'$, read off mean and covariance. Then code it.
+# `make assignments` writes the notebook to work in to
+# `assignments/release/interpolation/interpolation_exercises.ipynb`. Where you stand, says
+# `goalward assignments check NOTEBOOK`.
 #
-# <details><summary>Hint</summary>
-#
-# The coefficient of $-\frac12\lVert\psi'\rVert^2$ is $1+\frac1c$. Its inverse is the variance; the
-# mean is the variance times what multiplies $\psi'$ linearly.
-#
-# </details>
-
-# %%
-from goalward.course.checks import interpolation as checks
-
-
-def predictive(A, c, now):
-    """Mean (d,) and covariance (d, d) of the next code, given the present one (d,)."""
-    return None
-
-
-here.exercise(checks.predictive, predictive)
-
-# %% [markdown]
-# **2. The waypoints** (medium, 20 minutes). Code equation (3) from memory. The check builds a chain
-# with a matrix that is *not* symmetric, so a misplaced transpose shows at once.
-#
-# <details><summary>Hint</summary>
-#
-# `np.kron(np.eye(n), D)` fills the diagonal; `np.kron(np.eye(n, k=-1), A)` the blocks below it.
-#
-# </details>
-
-
-# %%
-def waypoint_posterior(A, c, start, end, n):
-    """Mean (n, d) and covariance (n d, n d) of n waypoints between two codes."""
-    return None
-
-
-here.exercise(checks.waypoint_posterior, waypoint_posterior)
-
-# %% [markdown]
-# **3. In linear time** (hard, 30 minutes). Compute the means without ever building the $nd\times nd$
-# matrix: eliminate block by block, forward, then substitute back. The check sends a chain of 1,000
-# waypoints and watches your memory.
-#
-# <details><summary>Hint</summary>
-#
-# Forward: $S_1=D^{-1}$, $m_1=S_1\eta_1$; then $S_i=(D-AS_{i-1}A^\top)^{-1}$ and
-# $m_i=S_i(\eta_i+Am_{i-1})$. Backward from $\mu_n=m_n$: what does row $i$ of (3) say about $\mu_i$,
-# once everything before it is eliminated?
-#
-# </details>
-
-
-# %%
-def smoother(A, c, start, end, n):
-    """Means (n, d) of n waypoints, at a cost linear in n."""
-    return None
-
-
-here.exercise(checks.smoother, smoother)
-
-# %% [markdown]
-# **4. Predict the scale before you train** (medium, 15 minutes). A one-dimensional OU chain has
-# correlation $\rho$. What $c$ will one-directional InfoNCE learn? Compare with the scale that the
-# chain above reached at $\rho=0.9$.
-#
-# <details><summary>Hint</summary>
-#
-# The best critic is the exact log ratio. Write $\log p(z'\mid z)-\log p(z')$ for the OU chain and find
-# the coefficient of $z'^2$.
-#
-# </details>
-
-
-# %%
-def scale_from_correlation(rho):
-    """The scale c that one-directional InfoNCE learns on a chain with correlation rho."""
-    return None
-
-
-here.exercise(checks.scale_from_correlation, scale_from_correlation)
-
-# %% [markdown]
 # ## Where to go from here
 #
 # - [TD InfoNCE](td_infonce.ipynb) learns the critic from single steps; here whole series were needed.
@@ -1111,4 +1039,4 @@ here.exercise(checks.scale_from_correlation, scale_from_correlation)
 # - Wang, Isola: *Understanding contrastive representation learning through alignment and uniformity
 #   on the hypersphere*, ICML 2020.
 # - Rauch, Tung, Striebel: *Maximum likelihood estimates of linear dynamic systems*, AIAA Journal
-#   1965: the smoother of exercise 3.
+#   1965: the smoother of exercise 4.

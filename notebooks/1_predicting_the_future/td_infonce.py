@@ -971,95 +971,23 @@ here.conclude()
 #
 # ## Exercises
 #
-# Each cell says what it thinks of your answer. Write a function body, run the cell, read the line.
+# The assignment of this chapter has five exercises, 20 points, about 110 minutes:
 #
-# **1. The loss, vectorised** (easy, 10 minutes). Write the two-term loss without loops, in NumPy or
-# JAX. If you use JAX, the gradient with respect to `target_logits` must be zero.
+# 1. **Random states, weighed** (easy, 15 minutes): turn random states and their weights $w$ into the
+#    future of $(s',a')$ that they stand for.
+# 2. **The loss** (easy, 10 minutes): write both of its terms, safe for large logits.
+# 3. **The gradient that the optimiser gets** (medium, 25 minutes): return the gradient of one batch,
+#    and find out what the stop-gradient changes.
+# 4. **One minimisation is one backup** (medium, 20 minutes): find the critic that minimises the loss
+#    on all states, and see the successor representation appear.
+# 5. **Experiment: averaging hits a floor. Can patience repair it?** (hard, 40 minutes): average only
+#    anchors far from the end of their episode, and measure what that brings and what it costs.
 #
-# <details><summary>Hint</summary>
+# `make assignments` writes the student notebook to
+# `assignments/release/td_infonce/td_infonce_exercises.ipynb`; open it in JupyterLab beside this
+# chapter. Each exercise has hints and a check cell. `goalward assignments check NOTEBOOK` says where
+# you stand.
 #
-# `jax.nn.log_softmax` and `jnp.diagonal`; `jax.lax.stop_gradient` around the weights.
-#
-# </details>
-
-# %%
-from goalward.course.checks import td_infonce as checks
-
-
-def two_term_loss(next_logits, random_logits, target_logits, gamma):
-    """The TD InfoNCE loss, averaged over the rows; shapes (B, B), (B, R), (B, R)."""
-    return None
-
-
-here.exercise(checks.two_term_loss, two_term_loss)
-
-# %% [markdown]
-# **2. The exact future, without inverting a matrix** (easy, 15 minutes). Compute the successor measure
-# from the next state on by adding up the series until what is left is below `1e-10`.
-#
-# <details><summary>Hint</summary>
-#
-# After $t$ steps the weight of all that is left is $\gamma^t$. Keep the distribution over states for
-# every starting pair in one array of shape (S, A, S).
-#
-# </details>
-
-
-# %%
-def exact_future(P, policy, gamma):
-    """p(future | state, action), shape (S, A, S), by summing over time steps."""
-    return None
-
-
-here.exercise(checks.exact_future, exact_future)
-
-# %% [markdown]
-# **3. One minimisation is one backup** (medium, 20 minutes). Given the current prediction `q`, return
-# the *critic* $f$ (logits) that minimises the full-candidate loss, for the marginal `p`. Any solution
-# counts: remember that a row's constant is free.
-#
-# <details><summary>Hint</summary>
-#
-# First write down the distribution that the softmax should equal. Then ask which $f$ makes
-# $p(x)e^{f(s,a,x)}$ proportional to it.
-#
-# </details>
-
-
-# %%
-def best_critic(q, arrive, follow, p, gamma):
-    """Logits (pairs, S) minimising the loss; q, arrive (pairs, S), follow (pairs, pairs), p (S,)."""
-    return None
-
-
-here.exercise(checks.best_critic, best_critic)
-
-# %% [markdown]
-# **4. Repair Monte Carlo** (hard, 30 minutes). The floor comes from anchors near the end of an episode.
-# Average the recorded futures using only anchors with at least `keep` steps left. What do you pay, and
-# what is a good `keep` at γ = 0.95 and T = 100? (The bias on the grid is 0.0059, 0.0021, 0.0009, 0.0004
-# and 0.0002 at `keep` = 1, 20, 40, 60 and 80.)
-#
-# <details><summary>Hint</summary>
-#
-# Go backwards through time: the discounted future of step $t$ is the one-hot vector of the next state
-# plus γ times the future of step $t+1$. Divide by the discounted number of steps left.
-#
-# </details>
-
-
-# %%
-def patient_average(states, actions, n_states, n_actions, gamma, keep):
-    """Mean discounted future (S, A, S) over anchors with at least `keep` steps left.
-
-    states and actions have shape (n, T + 1); a pair without such an anchor gets zeros.
-    """
-    return None
-
-
-here.exercise(checks.patient_average, patient_average)
-
-# %% [markdown]
 # ## Where to go from here
 #
 # - [Interpolation](interpolation.ipynb) asks what lies *between* now and the future that you predict.

@@ -343,17 +343,17 @@ def by_distance(results, planned=False):
 seen = np.quantile(D[estimates[0].seen], 0.95)
 fig, ax = plt.subplots()
 ax.axvspan(0, seen, color="#EEEEEE", lw=0)
-ax.text(0.5, 0.03, "95% of the pairs\nseen in a walk", color=COLORS["muted"], fontsize=9.5)
+ax.text(0.5, 0.0, "95% of the\npairs seen\nin a walk", color=COLORS["muted"], fontsize=9.5)
 for name, results in tables.items():
     color, curve = COLORS[LOOK[name]], by_distance(results)
     figures.band(ax, centres, curve, color, marker="o", ms=4)
-    nudge = {"random": -6, "metric regression": 4}.get(name, 0)
+    nudge = {"random": -2, "metric regression": 9}.get(name, 0)
     figures.direct_label(ax, centres[-1], curve[:, -1].mean(), name, color, offset=(6, nudge))
 ax.set(
     xlabel="distance to the goal (upper end of the bin), steps",
     ylabel="success",
     xlim=(0, D.max() * 1.28),
-    ylim=(-0.02, 1.05),
+    ylim=(-0.06, 1.05),
     xticks=edges,
 )
 here.show(
@@ -1146,90 +1146,25 @@ here.conclude()
 #
 # ## Exercises
 #
-# Replace `return None`, run the cell, and read the line below it. NumPy or JAX, loops or not: any
-# style is right.
-
-# %% [markdown]
-# **1. One relaxation** (easy, 10 minutes). Return the best two-leg journeys,
-# $\min_w d(s,w) + d(w,g)$, for a square array `d` that may hold infinity.
+# Five exercises take you the whole way yourself, from a table of distances to the experiment, in
+# NumPy and JAX alone. 20 points, about 110 minutes.
 #
-# <details><summary>Hint</summary>
+# 1. **Two legs at a time** (easy, 15 minutes). Relax a table once, and say by how much it breaks the
+#    triangle inequality.
+# 2. **Measure the walks** (medium, 20 minutes). Average the waits from every visit of a state to the
+#    next visit of a goal.
+# 3. **Success without a single rollout** (medium, 20 minutes). Compute how likely a policy is to
+#    arrive in time, exactly and for all pairs at once.
+# 4. **A network that cannot break the inequality** (medium, 25 minutes). Write the MRN distance and
+#    the backward InfoNCE loss on it, with gradients that stay finite.
+# 5. **Short walks, distant goals** (hard, 30 minutes). Run the experiment on a corridor: how much
+#    success is left at twice the distance, raw and relaxed, and does a planner help?
 #
-# `d[:, :, None] + d[None, :, :]` has axes start, waypoint, goal.
+# `make assignments` writes the student notebook to
+# `assignments/release/horizon_generalization/horizon_generalization_exercises.ipynb`. A cell below
+# each exercise says what is wrong with an answer; `goalward assignments check NOTEBOOK` says where
+# you stand with all of them.
 #
-# </details>
-
-# %%
-from goalward.course.checks import horizon_generalization as checks
-
-
-def path_relax(d):
-    """The cheapest two-leg journey for every pair: array (S, S)."""
-    return None
-
-
-here.exercise(checks.path_relax, path_relax)
-
-# %% [markdown]
-# **2. Exact success** (medium, 20 minutes). Given `policy[s, g, a]` and `next_state[s, a]`, return
-# the probability of reaching `g` from `s` within `horizon` steps. Once at the goal one has
-# succeeded, whatever happens afterwards.
-#
-# <details><summary>Hint</summary>
-#
-# Start with the identity matrix. In each round, `v[next_state]` has axes state, action, goal.
-#
-# </details>
-
-
-# %%
-def exact_success(policy, next_state, horizon):
-    """Probability of success for every pair: array (S, S)."""
-    return None
-
-
-here.exercise(checks.exact_success, exact_success)
-
-# %% [markdown]
-# **3. Reach** (easy, 10 minutes). Return the worst-case reach for $\eta \ge 0$, infinity where the
-# sum has no end.
-#
-# <details><summary>Hint</summary>
-#
-# The sum is geometric with ratio $2\eta$.
-#
-# </details>
-
-
-# %%
-def reach(eta):
-    """Worst-case reach in units of the training radius."""
-    return None
-
-
-here.exercise(checks.reach, reach)
-
-# %% [markdown]
-# **4. Hitting times** (medium, 25 minutes). From walks `states[i, t]` over `n` states return the
-# average number of steps from every visit of `s` to the next visit of `g` at the same time or
-# later; infinity where that never happens, and 0 on the diagonal.
-#
-# <details><summary>Hint</summary>
-#
-# Go through time backwards and remember, for every walk, when each state is visited next.
-#
-# </details>
-
-
-# %%
-def hitting_times(states, n):
-    """Mean steps to the first later visit: array (n, n)."""
-    return None
-
-
-here.exercise(checks.hitting_times, hitting_times)
-
-# %% [markdown]
 # ## Where to go from here
 #
 # [TD InfoNCE](../1_predicting_the_future/td_infonce.ipynb) learns the same kind of critic from

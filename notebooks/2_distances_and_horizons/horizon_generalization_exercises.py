@@ -184,7 +184,6 @@ expect.close(
 )
 
 # %% nbgrader={"grade": true, "grade_id": "path_relax-hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-# Hidden tests stand here when this is graded: other numbers, sizes and seeds.
 ### BEGIN HIDDEN TESTS
 from goalward.course.assignments import hidden
 
@@ -193,10 +192,8 @@ _rng = hidden.rng("path_relax")
 
 def _cut_table(size, unknown):
     """A random table of distances; a share of its pairs is unknown."""
-    table = _rng.uniform(0.5, 9.0, (size, size))
-    table[_rng.uniform(size=table.shape) < unknown] = np.inf
-    np.fill_diagonal(table, 0.0)
-    return table
+    known = _rng.uniform(size=(size, size)) >= unknown
+    return np.where(np.eye(size), 0.0, np.where(known, _rng.uniform(0.5, 9.0, known.shape), np.inf))
 
 
 def _two_legs(table):
@@ -357,7 +354,6 @@ expect.close(
 )
 
 # %% nbgrader={"grade": true, "grade_id": "hitting_times-hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-# Hidden tests stand here when this is graded: other numbers, sizes and seeds.
 ### BEGIN HIDDEN TESTS
 from goalward.course.assignments import hidden
 
@@ -505,7 +501,6 @@ for _horizon in (1, 2, 3):
     )
 
 # %% nbgrader={"grade": true, "grade_id": "exact_success-hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-# Hidden tests stand here when this is graded: other numbers, sizes and seeds.
 ### BEGIN HIDDEN TESTS
 from goalward.course.assignments import hidden
 
@@ -694,7 +689,6 @@ _loss_and_slopes(_x, np.concatenate([_y[:, :2], _x[:, 2:]], axis=1))  # equal se
 _loss_and_slopes(_x * 2000, _y * 2000)  # long distances
 
 # %% nbgrader={"grade": true, "grade_id": "critic_loss-hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-# Hidden tests stand here when this is graded: other numbers, sizes and seeds.
 ### BEGIN HIDDEN TESTS
 from goalward.course.assignments import hidden
 
@@ -833,17 +827,17 @@ def carry_far(walks, next_state, distances, waypoints, beta, horizon, radius):
         weight = np.exp(-beta * d[next_state].transpose(0, 2, 1))
         policy = weight / weight.sum(axis=2, keepdims=True)
         planned = np.einsum("sgw,swa->sga", waypoints, policy)
-        alone = exact_success(policy, next_state, horizon)
-        helped = exact_success(planned, next_state, horizon)
+        alone = np.asarray(exact_success(policy, next_state, horizon))
+        helped = np.asarray(exact_success(planned, next_state, horizon))
         near = alone[(distances > 0) & (distances <= radius)].mean()
         far = alone[(distances > radius) & (distances <= 2 * radius)].mean()
         return near, far / near, alone.mean() / helped.mean()
 
-    measured = hitting_times(walks, len(next_state))
+    measured = np.asarray(hitting_times(walks, len(next_state)))
     raw = np.where(np.isinf(measured), walks.shape[1] - 1, measured)
     relaxed = measured
     for _ in range(int(np.ceil(np.log2(len(next_state))))):
-        relaxed = path_relax(relaxed)
+        relaxed = np.asarray(path_relax(relaxed))
     return np.array([judge(raw), judge(relaxed)])
     ### END SOLUTION
 
@@ -889,7 +883,6 @@ expect.close(_random[:, 2], np.ones(2), "planning invariance of a random walk (Î
 expect.close(_random[1], _random[0], "the relaxed row for a random walk (Î² = 0)", atol=1e-4)
 
 # %% nbgrader={"grade": true, "grade_id": "carry_far-hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-# Hidden tests stand here when this is graded: other numbers, sizes and seeds.
 ### BEGIN HIDDEN TESTS
 from goalward.course.assignments import hidden
 from goalward.evaluation import horizon as scores

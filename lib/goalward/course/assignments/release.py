@@ -15,7 +15,14 @@ import nbformat
 from goalward.course import notebook
 from goalward.course.assignments import gradebook, hidden
 from goalward.course.assignments.files import replace
-from goalward.course.assignments.source import HIDDEN_MARKS, SOLUTION_MARKS, Assignment, read
+from goalward.course.assignments.source import (
+    HIDDEN,
+    HIDDEN_MARKS,
+    SOLUTION_MARKS,
+    Assignment,
+    grade_id,
+    read,
+)
 from goalward.course.errors import Problem
 
 CONFIG = """# What nbgrader's own commands and formgrader read.
@@ -82,15 +89,24 @@ def student_version(assignment: Assignment, path: Path, workshop: Path) -> str:
 
 
 def secret_lines(assignment: Assignment) -> list[str]:
-    """The lines between the marks of solutions and of hidden tests, without the trivial ones."""
-    lines, secret = [], False
+    """The telling lines between the marks of solutions, and those of hidden tests alone.
+
+    A line that hidden tests share with visible ones is no secret.
+    """
+    solution, hidden_tests = (
+        _between(assignment, marks) for marks in (SOLUTION_MARKS, HIDDEN_MARKS)
+    )
+    visible = "\n".join(c.source for c in assignment.tests if not grade_id(c).endswith(HIDDEN))
+    return solution + [line for line in hidden_tests if line not in visible]
+
+
+def _between(assignment: Assignment, marks: tuple[str, str]) -> list[str]:
+    lines, inside = [], False
     for cell in assignment.cells:
         for line in map(str.strip, cell.source.splitlines()):
-            if line in (SOLUTION_MARKS[0], HIDDEN_MARKS[0]):
-                secret = True
-            elif line in (SOLUTION_MARKS[1], HIDDEN_MARKS[1]):
-                secret = False
-            elif secret and len(line) >= TELLING and not line.startswith(("from ", "import ")):
+            if line in marks:
+                inside = line == marks[0]
+            elif inside and len(line) >= TELLING and not line.startswith(("from ", "import ")):
                 lines.append(line)
     return lines
 
