@@ -79,3 +79,25 @@ def test_an_empty_sample_is_refused():
         mdp.sample_trajectories(
             np.ones((1, 1, 1)), np.ones((1, 1)), np.random.default_rng(0), n=0, horizon=3
         )
+
+
+def test_each_trajectory_follows_the_policy_of_its_goal():
+    rng = np.random.default_rng(3)
+    P = mdp.random_mdp(rng, states=3, actions=2)
+    policy = rng.dirichlet(np.ones(2), size=(3, 4))
+    goals = np.repeat(np.arange(4), 3000)
+    states, actions = mdp.sample_goal_trajectories(P, policy, goals, rng, horizon=6)
+    assert states.shape == actions.shape == (12_000, 7)
+    for g in range(4):
+        s, a = states[goals == g], actions[goals == g]
+        for state in range(3):
+            visits = (s == state).sum()
+            taken = np.bincount(a[s == state], minlength=2) / visits
+            assert np.abs(taken - policy[state, g]).max() < 6 * 0.5 / np.sqrt(visits)
+        before = (s[:, :-1] == 1) & (a[:, :-1] == 0)
+        arrived = np.bincount(s[:, 1:][before], minlength=3) / before.sum()
+        assert np.abs(arrived - P[1, 0]).max() < 6 * 0.5 / np.sqrt(before.sum())
+    with pytest.raises(ValueError, match="normalise"):
+        mdp.sample_goal_trajectories(P, 2 * policy, goals, rng, horizon=6)
+    with pytest.raises(ValueError, match="horizon"):
+        mdp.sample_goal_trajectories(P, policy, goals, rng, horizon=0)

@@ -81,14 +81,37 @@ def sample_trajectories(
         ValueError: `P` or `policy` is not a table of probabilities, or a size is below one.
     """
     validate(P, policy)
-    if n < 1 or horizon < 1:
-        raise ValueError(f"n and horizon must be at least 1, not {n} and {horizon}")
+    if n < 1:
+        raise ValueError(f"n must be at least 1, not {n}")
+    goals = np.zeros(n, dtype=np.int64)
+    return sample_goal_trajectories(P, policy[:, None], goals, rng, horizon, start)
+
+
+def sample_goal_trajectories(
+    P: Transitions,
+    policy: Float[np.ndarray, "states goals actions"],
+    goals: Int[np.ndarray, " n"],
+    rng: np.random.Generator,
+    horizon: int,
+    start: Int[np.ndarray, " n"] | None = None,
+) -> tuple[Int[np.ndarray, "n steps"], Int[np.ndarray, "n steps"]]:
+    """As `sample_trajectories`, with one trajectory for each commanded goal in `goals`.
+
+    Raises:
+        ValueError: `P` or `policy` is not a table of probabilities, or `horizon` is below one.
+    """
+    validate(P)
+    if not is_distribution(policy):
+        raise ValueError("each row policy[s, g] must be non-negative and sum to one: normalise it")
+    if horizon < 1:
+        raise ValueError(f"horizon must be at least 1, not {horizon}")
+    n = len(goals)
     states = np.empty((n, horizon + 1), dtype=np.int64)
     actions = np.empty((n, horizon + 1), dtype=np.int64)
     move, choose = _cumulative(P), _cumulative(policy)
     states[:, 0] = rng.integers(P.shape[0], size=n) if start is None else start
     for t in range(horizon + 1):
-        actions[:, t] = _draw(choose[states[:, t]], rng)
+        actions[:, t] = _draw(choose[states[:, t], goals], rng)
         if t < horizon:
             states[:, t + 1] = _draw(move[states[:, t], actions[:, t]], rng)
     return states, actions
