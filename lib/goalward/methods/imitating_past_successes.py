@@ -6,6 +6,7 @@ outcome $g$ that followed. Tables are indexed `policy[state, goal, action]` and
 `outcomes[commanded, state, action, goal]`; a bandit is the case of one state.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import flax.linen as nn
@@ -18,13 +19,33 @@ from jaxtyping import Array, Float, Int, PyTree
 from goalward.data.goals import GoalFutures, goal_futures
 from goalward.data.trajectories import Dataset
 from goalward.protocol import ADAM, Key, LearnerState, Metrics, gradient_step, initial_state
-from goalward.tabular.mdp import Transitions
-from goalward.tabular.successor import state_successor_measure, successor_measure
+from goalward.tabular.mdp import Transitions, is_distribution, validate
 
 GoalPolicy = Float[np.ndarray, "states goals actions"]
 Outcomes = Float[np.ndarray, "goals states actions goals"]
 Commanded = Float[np.ndarray, "states goals"]
 AveragePolicy = Float[np.ndarray, "states actions"]
+
+Step = Callable[[GoalPolicy, Commanded, Outcomes], GoalPolicy]
+"""One round of imitation: `ocbc`, `normalised_ocbc` or `own_successes`."""
+
+
+def discounted_visits(
+    P: Transitions, policy: GoalPolicy, gamma: float
+) -> Float[np.ndarray, "goals states states"]:
+    r"""For each commanded goal $(1-\gamma)\sum_{t\ge0}\gamma^t\Pr(s_t = x)$ from each state.
+
+    `goalward.tabular.successor.state_successor_measure`, for all policies in one solve.
+
+    Raises:
+        ValueError: a table is not one of probabilities, or `gamma` is outside [0, 1).
+    """
+    validate(P)
+    if not is_distribution(policy) or not 0 <= gamma < 1:
+        raise ValueError("each row policy[s, g] must sum to one and gamma must be in [0, 1)")
+    identity = np.eye(len(P))
+    chains = np.einsum("sga,sax->gsx", policy, P)
+    return (1 - gamma) * np.linalg.solve(identity - gamma * chains, identity[None])
 
 
 def outcome_probabilities(P: Transitions, policy: GoalPolicy, gamma: float) -> Outcomes:
@@ -33,15 +54,16 @@ def outcome_probabilities(P: Transitions, policy: GoalPolicy, gamma: float) -> O
     One successor measure for each commanded goal; every state is a goal.
 
     Raises:
-        ValueError: a table is not one of probabilities, or `gamma` is outside [0, 1).
+        ValueError: as `discounted_visits`.
     """
-    tables = [successor_measure(P, policy[:, g], gamma) for g in range(policy.shape[1])]
-    return np.maximum(np.stack(tables), 0.0)  # the solve may round a zero to below zero
+    visits = discounted_visits(P, policy, gamma)
+    outcomes = (P.reshape(-1, len(P)) @ visits).reshape(-1, *P.shape)
+    return np.maximum(outcomes, 0.0)  # the solve may round a zero to below zero
 
 
-def bandit_outcomes(R: Float[np.ndarray, "actions goals"]) -> Outcomes:
-    """A bandit's $p(g | a)$ as a table of outcomes: one state, and no policy to depend on."""
-    return np.broadcast_to(R, (R.shape[1], 1, *R.shape))
+def bandit_outcomes(R: Float[np.ndarray, "bandits actions goals"]) -> Outcomes:
+    """Bandits' $p(g | a)$ as a table of outcomes: one state a bandit, no policy to depend on."""
+    return np.broadcast_to(R, (R.shape[2], *R.shape))
 
 
 def commanded_given_state(
@@ -60,13 +82,10 @@ def commanded_given_state(
         start: of the first state.
 
     Raises:
-        ValueError: a table is not one of probabilities, or `gamma` is outside [0, 1).
+        ValueError: as `discounted_visits`.
     """
-    visits = [
-        start @ state_successor_measure(P, policy[:, g], gamma, start="current")
-        for g in range(policy.shape[1])
-    ]
-    return _normalise(np.stack(visits, axis=1) * p_goal, p_goal)
+    visits = np.maximum(start @ discounted_visits(P, policy, gamma), 0.0)
+    return _normalise(visits.T * p_goal, p_goal)
 
 
 def average_policy(policy: GoalPolicy, commanded: Commanded) -> AveragePolicy:
@@ -80,38 +99,61 @@ def ocbc(policy: GoalPolicy, commanded: Commanded, outcomes: Outcomes) -> GoalPo
     Proportional to $\sum_{g'} p(g' \mid s)\,\pi(a \mid s, g')\,Q^{g'}(s, a, g)$; the average policy
     where the outcome never follows.
     """
-    joint = np.einsum("sc,sca,csag->sga", commanded, policy, outcomes, optimize=True)
+    joint = np.einsum("sca,csag->sga", commanded[:, :, None] * policy, outcomes)
     return _normalise(joint, average_policy(policy, commanded)[:, None, :])
 
 
-def normalised_ocbc(base: GoalPolicy, cloned: GoalPolicy, average: AveragePolicy) -> GoalPolicy:
-    r"""The repair: $\pi_N \propto \text{base} \cdot \pi_{\text{cloned}} / \bar\pi$.
+def normalised_ocbc(
+    policy: GoalPolicy, commanded: Commanded, outcomes: Outcomes, base: GoalPolicy | None = None
+) -> GoalPolicy:
+    r"""The repair: $\pi_N \propto \text{base} \cdot \pi_{\text{OCBC}} / \bar\pi$.
 
-    With the collecting policy as the base this is Eysenbach et al. 2022, eq. 2; with a uniform one
-    it is what the authors' code acts with.
+    With the collecting policy as the base (the default) this is Eysenbach et al. 2022, eq. 2; the
+    authors' code acts with a uniform base.
     """
-    average = np.broadcast_to(average[:, None, :], cloned.shape)
+    cloned = ocbc(policy, commanded, outcomes)
+    average = np.broadcast_to(average_policy(policy, commanded)[:, None, :], cloned.shape)
     ratio = np.divide(cloned, average, out=np.zeros_like(cloned), where=average > 0)
-    return _normalise(base * ratio, base)
+    return _normalise((policy if base is None else base) * ratio, policy)
 
 
-def own_outcomes(outcomes: Outcomes) -> GoalPolicy:
-    r"""$Q^g(s, a, g)$: each goal's probability under the policy that is commanded to it."""
-    return np.einsum("gsag->sga", outcomes)
+def own_successes(policy: GoalPolicy, commanded: Commanded, outcomes: Outcomes) -> GoalPolicy:
+    r"""Clone only what reached its own command: $\pi(a \mid s, g)\,Q^g(s, a, g)$, normalised.
 
-
-def reweight(policy: GoalPolicy, values: Float[np.ndarray, "..."]) -> GoalPolicy:
-    r"""$\pi(a \mid s, g)\,Q(s, a, g)$, normalised: cloning the *commanded* task's successes.
-
-    With `own_outcomes` no state's value decreases, by the policy improvement theorem:
+    No state's value decreases, by the policy improvement theorem:
     $\mathbb E_{\pi Q}[Q] - \mathbb E_\pi[Q] = \mathrm{Var}_\pi[Q] / \mathbb E_\pi[Q] \ge 0$.
+    `commanded` plays no role; it makes all steps alike.
     """
-    return _normalise(policy * values, policy)
+    return _normalise(policy * np.einsum("gsag->sga", outcomes), policy)
 
 
 def goal_values(policy: GoalPolicy, outcomes: Outcomes) -> Commanded:
     r"""$V(s, g)$: how likely the commanded goal is the outcome, from each state."""
     return np.einsum("sga,gsag->sg", policy, outcomes)
+
+
+def iterate(
+    step: Step,
+    P: Transitions,
+    policy: GoalPolicy,
+    p_goal: Float[np.ndarray, " goals"],
+    start: Float[np.ndarray, " states"],
+    gamma: float,
+    rounds: int,
+) -> tuple[Float[np.ndarray, "times states goals"], GoalPolicy]:
+    """Collect, relabel and clone with infinite data: V(s, g) at first and after each round.
+
+    Raises:
+        ValueError: as `discounted_visits`.
+    """
+    outcomes = outcome_probabilities(P, policy, gamma)
+    values = [goal_values(policy, outcomes)]
+    for _ in range(rounds):
+        commanded = commanded_given_state(P, policy, p_goal, start, gamma)
+        policy = step(policy, commanded, outcomes)
+        outcomes = outcome_probabilities(P, policy, gamma)
+        values.append(goal_values(policy, outcomes))
+    return np.array(values), policy
 
 
 def _normalise(rows: Float[np.ndarray, "..."], fallback: Float[np.ndarray, "..."]) -> np.ndarray:
