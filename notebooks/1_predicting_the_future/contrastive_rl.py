@@ -763,8 +763,7 @@ here.conclude()
 #
 # 1. *Draw a future* (easy, 15 minutes): sample from the geometric, truncated at the recording's end.
 # 2. *The loss, without loops* (easy, 15 minutes): the balanced NCE loss of a table of logits.
-# 3. *The critic at its optimum* (medium, 20 minutes): from a transition table to the log ratio, and the
-#    greedy policy it implies.
+# 3. *The critic at its optimum* (medium, 20 minutes): from a transition table to the log ratio.
 # 4. *Same loss, other actions* (medium, 20 minutes): change an InfoNCE critic so that its loss stays and
 #    its policy does not; then undo the damage.
 # 5. *Imitate or choose* (hard, 30 minutes): score cloning and one greedy step in a small world.

@@ -175,7 +175,10 @@ expect.close(
 )
 _apart = np.array([[0.0, _inf], [_inf, 0.0]])
 expect.close(
-    breach(_apart.copy()), 0.0, "breach of two states that know no way to each other", hint="no way"
+    breach(_apart.copy()),
+    0.0,
+    "breach of two states without a known way between them",
+    hint="where no detour is known either, there is nothing to breach",
 )
 expect.close(
     _capped(breach(_d.copy())),
@@ -323,7 +326,7 @@ def _capped(table):
 
 
 def _measured(walks, n):
-    """The student's answer, after a look at its shape."""
+    """Your answer, after a look at its shape."""
     return expect.array(_capped(hitting_times(np.array(walks), n)), (n, n), "the answer")
 
 
@@ -470,7 +473,7 @@ _within_2 = np.array([[1, 0.9375, 0.5625], [0.25, 1, 0.75], [0.0625, 0.4375, 1]]
 
 
 def _success(policy, next_state, horizon):
-    """The student's answer, after a look at its shape."""
+    """Your answer, after a look at its shape."""
     answer = exact_success(policy.copy(), next_state.copy(), horizon)
     return expect.array(answer, (len(next_state),) * 2, f"the answer for horizon {horizon}")
 
@@ -561,25 +564,25 @@ expect.close(
 #
 # *medium · 25 minutes · 4 points*
 #
-# The encoder of an MRN critic turns a state into $2k$ numbers: a first half $x_1 \dots x_k$ and a
-# second half $x'$. You get the encodings as rows of arrays: `x`, shape (B, 2k), of states and `y`,
-# shape (C, 2k), of goals. Write two functions.
+# The encoder of an MRN critic turns a state into $2m$ numbers: a first half $x_1 \dots x_m$ and a
+# second half $x'$. You get the encodings as rows of arrays: `x`, shape (B, 2m), of states and `y`,
+# shape (C, 2m), of goals. Write two functions.
 #
 # 1. `mrn_distance(x, y)` returns the distances of all pairs, shape (B, C):
-#    $$d_{ij} = \max_k \bigl(x_{ik} - y_{jk}\bigr)_+ + \sqrt{\lVert x'_i - y'_j \rVert^2 + 10^{-12}},
+#    $$d_{ij} = \max_{k \le m} \bigl(x_{ik} - y_{jk}\bigr)_+ + \sqrt{\lVert x'_i - y'_j \rVert^2 + 10^{-12}},
 #    \qquad (z)_+ = \max(z, 0).$$
 # 2. `critic_loss(x, y)`, with as many states as goals ($B = C$) and true pairs in the same row, returns
 #    three things: the backward InfoNCE loss of the logits $f_{ij} = -d_{ij}$,
 #    $$L = -\frac1B \sum_j \log \frac{e^{f_{jj}}}{\sum_i e^{f_{ij}}},$$
-#    a number, and its gradients with respect to `x` and to `y`, each of shape (B, 2k).
+#    a number, and its gradients with respect to `x` and to `y`, each of shape (B, 2m).
 #
 # Everything must stay finite: also where the second halves of a state and a goal are equal, and also
-# where all distances are in the hundreds. All entries are floats. Derive the gradients by hand or
+# where all distances are in the thousands. All entries are floats. Derive the gradients by hand or
 # let JAX do it.
 #
 # <details><summary>Hint 1</summary>
 #
-# `x[:, None, :] - y[None, :, :]` holds the differences of all pairs, shape (B, C, 2k).
+# `x[:, None, :] - y[None, :, :]` holds the differences of all pairs, shape (B, C, 2m).
 #
 # </details>
 #
@@ -611,7 +614,7 @@ def mrn_distance(x, y):
 
 
 def critic_loss(x, y):
-    """Backward InfoNCE and its gradients: a number, (B, 2k), (B, 2k)."""
+    """Backward InfoNCE and its gradients: a number, (B, 2m), (B, 2m)."""
 
     ### BEGIN SOLUTION
     def loss(x, y):
@@ -628,7 +631,7 @@ from goalward.course.assignments import expect
 
 
 def _loss_and_slopes(x, y):
-    """The student's three answers, after a look at their shapes."""
+    """Your three answers, after a look at their shapes."""
     answer = critic_loss(x.copy(), y.copy())
     three = isinstance(answer, tuple | list) and len(answer) == 3
     assert three, (
@@ -753,8 +756,7 @@ expect.close(
 #
 # *hard · 30 minutes · 5 points*
 #
-# Now the experiment. It builds on your answers to exercises 1 to 3, so get those right first. (It need
-# not: you may also write it on its own.) Write
+# Now the experiment. It can call your answers to exercises 1 to 3, so get those right first. Write
 #
 # `carry_far(walks, next_state, distances, waypoints, beta, horizon, radius)`
 #
@@ -775,8 +777,10 @@ expect.close(
 # for *raw*, the second for *relaxed*; in each row, with $c$ = `radius`,
 #
 # 1. success nearby: without planner, the mean over the pairs with $0 < D(s, g) \le c$;
-# 2. $\eta$: without planner, the mean over the pairs with $c < D(s, g) \le 2c$, divided by the first number;
-# 3. planning invariance: the mean over all pairs without the planner, divided by that with it.
+# 2. $\eta$: without planner, the mean over the pairs with $c < D(s, g) \le 2c$, divided by the first
+#    number;
+# 3. planning invariance: the mean over all pairs, also those with $s = g$, without the planner,
+#    divided by the mean with it.
 #
 # When it works, try it on a corridor 30 steps long, with walks of 20 steps. Open a cell of your own
 # below and predict before you run: which of the six numbers will be far from 1?
@@ -790,9 +794,8 @@ expect.close(
 # Nearby both tables do well, the relaxed one better: 0.82 and 0.99. When the distance doubles, the raw
 # table keeps a sixth of its success, the relaxed one nine tenths. From the same walks: that is horizon
 # generalization. The planner rescues the raw table (invariance 0.74) and has nothing to add to the
-# relaxed one (0.98). With
-# $\beta = 3$ both get worse, even nearby: a sharp policy trusts the noise in the averages and gets
-# stuck between two cells.
+# relaxed one (0.98). With $\beta = 3$ both get worse, even nearby: a sharp policy trusts the noise in
+# the averages and gets stuck between two cells.
 #
 # </details>
 #
@@ -843,14 +846,16 @@ def carry_far(walks, next_state, distances, waypoints, beta, horizon, radius):
 
 
 # %% nbgrader={"grade": true, "grade_id": "carry_far-visible", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+from copy import deepcopy
+
 from goalward.course.assignments import expect
 
 _COLUMNS = ("success nearby", "η", "planning invariance")
 
 
 def _compare_runs(world, expected, what, hints=("", "")):
-    """The student's six numbers against the expected ones, one by one."""
-    answer = expect.array(carry_far(**world), (2, 3), f"carry_far {what}")
+    """Your six numbers against the expected ones, one by one."""
+    answer = expect.array(carry_far(**deepcopy(world)), (2, 3), f"carry_far {what}")
     for row, (table, hint) in enumerate(zip(("raw", "relaxed"), hints, strict=True)):
         for column, name in enumerate(_COLUMNS):
             expect.close(
@@ -865,7 +870,7 @@ def _compare_runs(world, expected, what, hints=("", "")):
 
 _RADIUS_15 = np.array([[0.818923, 0.158201, 0.741675], [0.992052, 0.920196, 0.979678]])
 _RADIUS_8 = np.array([[0.973183, 0.558050, 0.741675], [0.996604, 0.986897, 0.979678]])
-_maze = {k: v.copy() for k, v in MAZE.items()} | {"beta": 0.3, "horizon": 200}
+_maze = MAZE | {"beta": 0.3, "horizon": 200}
 _raw_hint = "are exercises 2 and 3 right? Which pairs count, and what do unknown pairs get?"
 _relaxed_hint = "do you relax until nothing changes, and before anything is filled in?"
 for _radius, _expected in ((15, _RADIUS_15), (8, _RADIUS_8)):
@@ -876,9 +881,8 @@ for _radius, _expected in ((15, _RADIUS_15), (8, _RADIUS_8)):
         (_raw_hint, _relaxed_hint),
     )
 # With β = 0 a policy does not look at its goal: neither table nor planner can matter.
-_random = expect.array(
-    carry_far(**_maze | {"beta": 0.0, "radius": 15}), (2, 3), "carry_far with β = 0"
-)
+_blind = deepcopy(_maze | {"beta": 0.0, "radius": 15})
+_random = expect.array(carry_far(**_blind), (2, 3), "carry_far with β = 0")
 expect.close(_random[:, 2], np.ones(2), "planning invariance of a random walk (β = 0)")
 expect.close(_random[1], _random[0], "the relaxed row for a random walk (β = 0)", atol=1e-4)
 
@@ -939,8 +943,8 @@ for _name, (_next, _true) in (
         _expected.append([_near, _eta, scores.planning_invariance(_alone, _helped)])
     _world = {
         "walks": _walks,
-        "next_state": _next.copy(),
-        "distances": _true.copy(),
+        "next_state": _next,
+        "distances": _true,
         "waypoints": half_way(_true),
         "radius": _radius,
     }
