@@ -1,4 +1,4 @@
-"""A class of simulated students hands in every assignment; one command grades it.
+"""A class of simulated students hands in three assignments; one command grades it.
 
 `GOALWARD_TEST_CLASS=30` makes it a class of thirty.
 """
@@ -18,7 +18,7 @@ from toy_assignment import planted
 
 pytest.importorskip("nbgrader", reason="nbgrader not here")
 ROOT = Path(__file__).parents[2]
-SOURCES = source.sources(ROOT)
+SOURCES = source.sources(ROOT, ["td_infonce", "interpolation", "horizon_generalization"])
 STUDENTS = int(os.environ.get("GOALWARD_TEST_CLASS", "4"))
 KINDS = ("right", "wrong", "hostile", "unfinished", "in their own words")
 HOSTILE = [code for _, _, _, code in planted("hostile")]
@@ -29,7 +29,7 @@ def test_a_class_gets_the_marks_it_earns(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("GOALWARD_SECRET", raising=False)
-    assert cli.main(["assignments", "release", "--out", str(tmp_path)]) == 0
+    assert cli.main(["assignments", "release", *SOURCES, "--out", str(tmp_path)]) == 0
     chance = random.Random(0)
     expected = {}
     for i in range(STUDENTS):
@@ -47,7 +47,7 @@ def test_a_class_gets_the_marks_it_earns(
             expected[student, slug] = (kind, exercise)
 
     handed = ["--submissions", str(tmp_path / "submitted"), "--out", str(tmp_path)]
-    assert cli.main(["assignments", "grade", *handed]) == 0
+    assert cli.main(["assignments", "grade", *SOURCES, *handed]) == 0
     with capsys.disabled():
         print(f"\n{capsys.readouterr().out}")
     marks: dict[tuple[str, str, str], float] = {}
