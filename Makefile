@@ -48,7 +48,7 @@ clean: ## remove what was built, not the environment
 .venv/.lab: EXTRAS := lab
 .venv/.book: EXTRAS := lab,book
 .venv/.teach: EXTRAS := lab,teach
-.venv/.test: EXTRAS := lab,book,test,teach
+.venv/.test: EXTRAS := lab,book,test,teach,bench
 .venv/.%: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "Installing goalward[$(EXTRAS)] into .venv"
 	@if $(BIN)/uv --version >/dev/null 2>&1 || $(BIN)/pip install -q --disable-pip-version-check uv; then \

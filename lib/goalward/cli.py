@@ -1,9 +1,10 @@
-"""The command line: `goalward run | restore | claims | papers | book | doctor | assignments`."""
+"""The command line: `goalward run | restore | claims | papers | book | doctor | …`."""
 
 import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,35 @@ def _parser() -> argparse.ArgumentParser:
         "goalward assignments release --out spring",
     )
     register(_adder(assignments))
+
+    from goalward.bench import commands
+
+    bench = add(
+        "bench",
+        None,
+        "make OGBench data, and train on it at full size",
+        "goalward bench collect --env pointmaze-medium-navigate-v0 --episodes 100 --out data",
+    )
+    add_to_bench = _adder(bench)
+
+    def add_bench(name: str, run: Callable[[argparse.Namespace], int], *told: str) -> "_Parser":
+        return add_to_bench(name, partial(_bench, run), *told)
+
+    commands.register(add_bench)
     return parser
+
+
+def _bench(run: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
+    """Run a command of the bench room, which knows nothing of the course and its problems."""
+    from goalward.bench.names import Mendable, Unknown
+
+    _need("bench")
+    try:
+        return run(options)
+    except Unknown as error:
+        raise Usage(str(error)) from error
+    except Mendable as error:
+        raise Problem(str(error)) from error
 
 
 def _adder(parser: "_Parser") -> Callable[..., "_Parser"]:

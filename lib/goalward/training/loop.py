@@ -46,6 +46,7 @@ def train(
     log_every: int | None = None,
     probe: Probe | None = None,
     progress: Progress | None = None,
+    first: int = 0,
 ) -> tuple[LearnerState, dict[str, Float[np.ndarray, "seeds logs"]]]:
     """Train `seeds` copies of a learner at once.
 
@@ -67,6 +68,8 @@ def train(
         probe: a function of one state, evaluated at each log (an error against an oracle, say).
             Pass the same function object again to reuse compiled code.
         progress: a bar; by default one on the terminal.
+        first: the number of the first update. Updates draw their batches by number, so a run cut
+            at any log and continued with the same `key`, its `states` and `first` is the same run.
 
     Returns:
         The states and the history: each metric averaged since the log before, each probe's value
@@ -87,7 +90,7 @@ def train(
     bar = terminal_progress() if progress is None else progress
     bar.total = steps
     logs = []
-    for start in range(0, steps, log_every):
+    for start in range(first, first + steps, log_every):
         states, metrics = _run(learner, probe, log_every, data_axis, states, data, keys, start)
         metrics = jax.device_get(metrics)
         if not np.isfinite(metrics["loss"]).all():

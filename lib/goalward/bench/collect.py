@@ -1,0 +1,273 @@
+"""Make a data set as OGBench's authors made theirs, where that needs no trained expert.
+
+Point mazes: an oracle walks from cell to cell along a shortest path, with Gaussian noise of
+deviation 0.5 on its actions. Cubes, scenes and puzzles: the package's scripted hands, either
+following a noisy plan (`play`) or reacting to what they see, with noise and some random actions
+(`noisy`). Ants and humanoids were steered by experts that the package does not hold.
+
+Each episode has a seed of its own, so the data do not depend on how many processes made them.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache, partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from goalward.bench.environments import make, seeded
+from goalward.bench.names import Mendable, Name, Unknown
+
+Rows = dict[str, np.ndarray]
+Cell = tuple[int, int]
+
+WALK_NOISE = 0.5
+STITCH_STEPS = 4
+"""How many cells away a goal of a stitch data set lies."""
+HAND_NOISE = 0.1
+NOISE_SHAPE = np.array([1.0, 1.0, 1.0, 3.0, 10.0])
+"""The noisy hand's noise in position (3), yaw and gripper, in multiples of the episode's level."""
+RANDOM_ACTIONS = {"cube": 0.1, "scene": 0.1, "puzzle": 0.2}
+WITHOUT_EXPERT = ("pointmaze", *RANDOM_ACTIONS)
+STACKING = {
+    "single": (0.0, 0.0),
+    "double": (0.0, 0.25),
+    "triple": (0.05, 0.35),
+    "quadruple": (0.1, 0.5),
+}
+"""Between which bounds an episode's probability of stacking cubes is drawn."""
+
+
+def official_size(name: Name) -> tuple[int, int]:
+    """Episodes and steps an episode of the benchmark's own data set (its training part)."""
+    if name.kind == "stitch":
+        return 5000, 200
+    if name.family == "pointmaze":
+        return (500, 2000) if name.size == "giant" else (1000, 1000)
+    return {"triple": 3000, "quadruple": 5000, "4x5": 3000, "4x6": 5000}.get(name.size, 1000), 1000
+
+
+def collect(
+    name: Name,
+    out: Path,
+    episodes: int,
+    steps: int,
+    seed: int = 0,
+    jobs: int = 1,
+    tick: Callable[[], Any] = lambda: None,
+) -> tuple[Path, Path]:
+    """Write the two files of a data set, for training and (a tenth as many episodes) validation.
+
+    The same arguments give the same bytes, whatever `jobs` is. Files appear whole or not at all.
+
+    Args:
+        out: the folder.
+        episodes: for training.
+        steps: transitions in each; the file has one row more, for the last state.
+        jobs: processes.
+        tick: called after each episode.
+
+    Raises:
+        Unknown: the recipe needs an expert, or the sizes make no sense.
+        Mendable: a file is already there.
+    """
+    if name.family not in WITHOUT_EXPERT:
+        raise Unknown(
+            f"{name.text} was collected by a trained expert that is not public: download the data "
+            f"set itself, or collect one of a {', '.join(WITHOUT_EXPERT)}"
+        )
+    if min(episodes, steps, jobs) < 1 or seed < 0:
+        raise Unknown("--episodes, --steps and --jobs must be at least 1, --seed at least 0")
+    paths = out / f"{name.text}.npz", out / f"{name.text}-val.npz"
+    for path in paths:
+        if path.exists():
+            raise Mendable(f"{path} is already there: name another folder with --out, or delete it")
+    out.mkdir(parents=True, exist_ok=True)
+    total = episodes + max(1, episodes // 10)
+    made = []
+    for rows in _episodes(name, steps, seed, total, jobs):
+        made.append(rows)
+        tick()
+    parts = [path.with_name(f".{path.name}.part") for path in paths]
+    try:
+        for part, chosen in zip(parts, (made[:episodes], made[episodes:]), strict=True):
+            with part.open("wb") as file:
+                fields: dict[str, Any] = {
+                    k: np.concatenate([r[k] for r in chosen]) for k in made[0]
+                }
+                np.savez_compressed(file, **fields)
+        for part, path in zip(parts, paths, strict=True):
+            os.replace(part, path)
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
+    return paths
+
+
+def _episodes(name: Name, steps: int, seed: int, total: int, jobs: int) -> Iterator[Rows]:
+    one = partial(episode, name, steps, seed)
+    if jobs == 1:
+        yield from map(one, range(total))
+        return
+    # Fresh processes: a fork of one with threads (JAX's) may hang.
+    pool = ProcessPoolExecutor(min(jobs, total), get_context("spawn"))
+    try:
+        yield from pool.map(one, range(total), chunksize=max(1, min(10, total // (4 * jobs))))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def episode(name: Name, steps: int, seed: int, number: int) -> Rows:
+    """One episode's rows: `steps` transitions and the last state."""
+    env = _environment(name, steps)
+    with seeded(env, seed, number) as rng:
+        walk = _walk if name.family == "pointmaze" else _handle
+        while True:
+            rows = walk(env, name, rng)
+            if name.family != "scene" or _in_sight(rows["qpos"]):
+                return rows
+
+
+@cache
+def _environment(name: Name, steps: int) -> Any:
+    mode = {} if name.family == "pointmaze" else {"mode": "data_collection"}
+    return make(name, terminate_at_goal=False, max_episode_steps=steps + 1, **mode)
+
+
+class _Recorder:
+    """Steps an environment and keeps what a data file keeps."""
+
+    def __init__(self, env: Any, observation: np.ndarray) -> None:
+        self.env, self.observation = env, observation
+        self.lists: dict[str, list] = {}
+
+    def step(self, action: np.ndarray) -> tuple[dict[str, Any], bool]:
+        """What the environment tells, and whether the episode is over."""
+        following, _, terminated, truncated, info = self.env.step(action)
+        row = {
+            "observations": self.observation,
+            "actions": action,
+            "terminals": terminated or truncated,
+            "qpos": info["prev_qpos"],
+            "qvel": info["prev_qvel"],
+        }
+        if "prev_button_states" in info:
+            row["button_states"] = info["prev_button_states"]
+        for field, value in row.items():
+            self.lists.setdefault(field, []).append(value)
+        self.observation = following
+        return info, terminated or truncated
+
+    def rows(self) -> Rows:
+        """The fields in the types of the benchmark's files."""
+        types = {"terminals": bool, "button_states": np.int64}
+        return {k: np.array(v, dtype=types.get(k, np.float32)) for k, v in self.lists.items()}
+
+
+def _walk(env: Any, name: Name, rng: np.random.Generator) -> Rows:
+    """A walk through a point maze: to goal after goal (navigate), or to one close by (stitch)."""
+    maze = env.unwrapped
+    free = [(int(i), int(j)) for i, j in np.argwhere(maze.maze_map == 0)]
+    corners = [cell for cell in free if not _hallway(maze.maze_map, cell)]
+    start = free[rng.integers(len(free))]
+    if name.kind == "navigate":
+        goal = corners[rng.integers(len(corners))]
+    else:
+        near = [c for c, d in _distances(maze.maze_map, start).items() if d == STITCH_STEPS]
+        goal = near[rng.integers(len(near))] if near else start
+    observation, _ = env.reset(
+        seed=int(rng.integers(2**31)),
+        options={"task_info": {"init_ij": start, "goal_ij": goal}},
+    )
+    recorder, over, ways = _Recorder(env, observation), False, {}
+    while not over:
+        here, there = maze.get_xy(), maze.cur_goal_xy
+        cells = maze.xy_to_ij(here), maze.xy_to_ij(there)
+        if cells not in ways:
+            ways[cells], _ = maze.get_oracle_subgoal(here, there)
+        direction = ways[cells] - here
+        direction = direction / (np.linalg.norm(direction) + 1e-6)
+        action = np.clip(direction + WALK_NOISE * rng.standard_normal(2), -1, 1)
+        info, over = recorder.step(action)
+        if info["success"] and name.kind == "navigate":
+            maze.set_goal(corners[rng.integers(len(corners))])
+    return recorder.rows()
+
+
+def _hallway(maze: np.ndarray, cell: Cell) -> bool:
+    """Whether a free cell has free neighbours on two opposite sides only."""
+    i, j = cell
+    sides = [bool(maze[i - 1, j]), bool(maze[i + 1, j]), bool(maze[i, j - 1]), bool(maze[i, j + 1])]
+    return sides in ([False, False, True, True], [True, True, False, False])
+
+
+def _distances(maze: np.ndarray, start: Cell) -> dict[Cell, int]:
+    """Steps from a cell to each cell that can be reached, by breadth-first search."""
+    steps, frontier = {start: 0}, [start]
+    while frontier:
+        following = []
+        for i, j in frontier:
+            for cell in ((i - 1, j), (i, j - 1), (i + 1, j), (i, j + 1)):
+                if not maze[cell] and cell not in steps:
+                    steps[cell] = steps[i, j] + 1
+                    following.append(cell)
+        frontier = following
+    return steps
+
+
+def _handle(env: Any, name: Name, rng: np.random.Generator) -> Rows:
+    """A scripted hand that is given one thing after another to do."""
+    hands = _hands(env, name)
+    observation, info = env.reset(seed=int(rng.integers(2**31)))
+    p_stack = rng.uniform(*STACKING[name.size]) if name.family == "cube" else 0.5
+    level = rng.uniform(0, HAND_NOISE)
+    p_random = RANDOM_ACTIONS[name.family] if name.kind == "noisy" else 0.0
+    recorder, over = _Recorder(env, observation), False
+    hand = hands[info["privileged/target_task"]]
+    hand.reset(observation, info)
+    while not over:
+        if rng.random() < p_random:
+            action = rng.uniform(-1, 1, env.action_space.shape)
+        else:
+            action = np.asarray(hand.select_action(recorder.observation, info))
+            if name.kind == "noisy":
+                action = action + level * NOISE_SHAPE * rng.standard_normal(action.shape)
+        info, over = recorder.step(np.clip(action, -1, 1))
+        if hand.done:
+            seen, told = env.unwrapped.set_new_target(p_stack=p_stack)
+            hand = hands[told["privileged/target_task"]]
+            hand.reset(seen, told)
+    return recorder.rows()
+
+
+def _hands(env: Any, name: Name) -> dict[str, Any]:
+    """The package's script for each thing that there is to do."""
+    from importlib import import_module
+
+    style = "plan" if name.kind == "play" else "markov"
+    things = {"cube": ["cube"], "puzzle": ["button"]}.get(
+        name.family, ["cube", "button", "drawer", "window"]
+    )
+    hands = {}
+    for thing in things:
+        module = import_module(f"ogbench.manipspace.oracles.{style}.{thing}_{style}")
+        script = getattr(module, f"{thing.title()}{style.title()}Oracle")
+        settings: dict[str, Any] = {"noise": HAND_NOISE, "noise_smoothing": 0.5}
+        if style == "markov":
+            settings = {"min_norm": 0.4}
+            if name.family == "scene" and thing == "cube":
+                settings["max_step"] = 100
+        if name.family == "puzzle":
+            settings["gripper_always_closed"] = True
+        hands[thing] = script(env=env, **settings)
+    return hands
+
+
+def _in_sight(qpos: np.ndarray) -> bool:
+    """Whether the cube of a scene was never out of sight, except in the drawer."""
+    y, z = qpos[:, 15], qpos[:, 16]
+    lost = (y <= -0.3) & ((z < 0.06) | (z > 0.08))
+    return not (lost | (y >= 0.29)).any()

@@ -1,0 +1,51 @@
+"""The benchmark's environments, made so that a seed decides all that is random in them."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from goalward.bench.names import Name
+
+
+def make(name: Name, **settings: Any) -> Any:
+    """The environment of a data set, from the `ogbench` package (a `gymnasium.Env`).
+
+    Args:
+        settings: as the environment takes them; `max_episode_steps` too.
+    """
+    with warnings.catch_warnings():
+        # Gymnasium warns that infinite bounds lose precision as float32.
+        warnings.filterwarnings("ignore", message=".*precision lowered")
+        import gymnasium
+        import ogbench  # noqa: F401  (registers the environments)
+
+        env = gymnasium.make(name.environment, disable_env_checker=True, **settings)
+        _fix_action_space(env.unwrapped)
+    return env
+
+
+def _fix_action_space(env: Any) -> None:
+    """One action space for an environment that makes a new, unseeded one at each look."""
+    if isinstance(getattr(type(env), "action_space", None), property):
+        space = env.action_space
+        env.__class__ = type(type(env).__name__, (type(env),), {"action_space": space})
+
+
+@contextmanager
+def seeded(env: Any, *numbers: int) -> Iterator[np.random.Generator]:
+    """Everything random in an environment, and in the package's scripts, follows from `numbers`.
+
+    They draw from the environment's generator, its action space's and NumPy's global one, which is
+    put back at the end. Call `env.reset(seed=...)` inside with an integer from the generator given.
+    """
+    rng = np.random.default_rng(numbers)
+    before = np.random.get_state()  # noqa: NPY002
+    np.random.seed(int(rng.integers(2**32)))  # noqa: NPY002
+    env.unwrapped.action_space.seed(int(rng.integers(2**31)))
+    try:
+        yield rng
+    finally:
+        np.random.set_state(before)  # noqa: NPY002

@@ -1,0 +1,185 @@
+"""Collecting: the files, that a seed decides them, and that the recipe is followed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("ogbench")
+from goalward.bench import collect as room
+from goalward.bench.collect import collect
+from goalward.bench.datasets import fingerprint, read
+from goalward.bench.names import Mendable, Unknown, parse
+
+NAVIGATE = parse("pointmaze-medium-navigate-v0")
+STITCH = parse("pointmaze-large-stitch-v0")
+TELEPORT = parse("pointmaze-teleport-navigate-v0")
+
+
+def maze_of(name) -> np.ndarray:
+    return room._environment(name, 60).unwrapped.maze_map
+
+
+def cells(observations: np.ndarray) -> np.ndarray:
+    """Row and column of the maze's cell: cells are 4 wide, the first one's centre is at -4."""
+    return np.floor((observations[:, ::-1] + 6) / 4).astype(int)
+
+
+@pytest.fixture(scope="module")
+def navigated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return collect(NAVIGATE, tmp_path_factory.mktemp("data"), 12, 60, seed=3)
+
+
+def test_files_have_the_benchmarks_fields(navigated: tuple[Path, Path]) -> None:
+    for path, episodes in zip(navigated, (12, 1), strict=True):
+        arrays = read(path)
+        rows = episodes * 61
+        assert {k: (v.shape, v.dtype.name) for k, v in arrays.items()} == {
+            "observations": ((rows, 2), "float32"),
+            "actions": ((rows, 2), "float32"),
+            "terminals": ((rows,), "bool"),
+            "qpos": ((rows, 2), "float32"),
+            "qvel": ((rows, 2), "float32"),
+        }
+        assert (np.flatnonzero(arrays["terminals"]) == np.arange(1, episodes + 1) * 61 - 1).all()
+        assert np.abs(arrays["actions"]).max() <= 1
+        np.testing.assert_array_equal(arrays["observations"], arrays["qpos"])
+    assert sorted(p.name for p in navigated[0].parent.iterdir()) == sorted(
+        p.name for p in navigated
+    )
+
+
+def test_a_step_in_the_open_is_a_fifth_of_the_action(navigated: tuple[Path, Path]) -> None:
+    arrays = read(navigated[0])
+    inside = ~arrays["terminals"][:-1]
+    moved = np.diff(arrays["observations"], axis=0)[inside]
+    wanted = 0.2 * arrays["actions"][:-1][inside]
+    # Walls hold some steps back; most are free.
+    assert np.mean(np.abs(moved - wanted).max(axis=1) < 1e-4) > 0.5
+
+
+def test_the_walker_stays_in_free_cells(navigated: tuple[Path, Path]) -> None:
+    where = cells(read(navigated[0])["observations"])
+    assert (maze_of(NAVIGATE)[where[:, 0], where[:, 1]] == 0).all()
+
+
+def test_same_seed_same_bytes_whatever_the_number_of_processes(
+    navigated: tuple[Path, Path], tmp_path: Path
+) -> None:
+    again = collect(NAVIGATE, tmp_path / "jobs", 12, 60, seed=3, jobs=2)
+    assert [fingerprint(p) for p in again] == [fingerprint(p) for p in navigated]
+    other = collect(NAVIGATE, tmp_path / "seed", 12, 60, seed=4)
+    assert fingerprint(other[0]) != fingerprint(navigated[0])
+
+
+def test_the_rest_of_the_world_keeps_its_random_numbers(tmp_path: Path) -> None:
+    np.random.seed(5)  # noqa: NPY002
+    expected = np.random.random()  # noqa: NPY002
+    np.random.seed(5)  # noqa: NPY002
+    collect(NAVIGATE, tmp_path, 1, 5)
+    assert np.random.random() == expected  # noqa: NPY002
+
+
+def test_a_stitch_episode_ends_four_cells_from_its_start(tmp_path: Path) -> None:
+    rows = read(collect(STITCH, tmp_path, 20, 200, seed=0)[0])
+    where = cells(rows["observations"]).reshape(20, 201, 2)
+    maze = maze_of(STITCH)
+    for path in where:
+        steps = room._distances(maze, tuple(path[0]))
+        assert steps[tuple(path[-1])] == 4
+
+
+def test_distances_are_shortest_paths() -> None:
+    """Against powers of the maze's adjacency matrix."""
+    maze = maze_of(STITCH)
+    free = [tuple(map(int, c)) for c in np.argwhere(maze == 0)]
+    near = np.array(
+        [[sum(abs(a - b) for a, b in zip(x, y, strict=True)) == 1 for y in free] for x in free]
+    )
+    found = room._distances(maze, free[0])
+    reached = np.eye(len(free), dtype=bool)[0]
+    for step in range(len(free)):
+        assert {free[i] for i in np.flatnonzero(reached)} == {
+            c for c, d in found.items() if d <= step
+        }
+        reached = reached | reached @ near
+
+
+def test_hallways_are_no_goals() -> None:
+    maze = np.ones((5, 5), int)
+    maze[1, 1:4] = maze[2:4, 3] = 0
+    free = [(1, 1), (1, 2), (1, 3), (2, 3), (3, 3)]
+    assert [c for c in free if not room._hallway(maze, c)] == [(1, 1), (1, 3), (3, 3)]
+
+
+def test_portals_are_taken_and_decided_by_the_seed(tmp_path: Path) -> None:
+    first, again = (collect(TELEPORT, tmp_path / n, 4, 150, seed=0)[0] for n in "ab")
+    assert fingerprint(first) == fingerprint(again)
+    rows = read(first)
+    jumps = np.abs(np.diff(rows["observations"], axis=0)).max(axis=1)[~rows["terminals"][:-1]]
+    assert (jumps > 4).any()
+
+
+@pytest.mark.parametrize("text", ["cube-single-play-v0", "puzzle-3x3-noisy-v0"])
+def test_scripted_hands(text: str, tmp_path: Path) -> None:
+    name = parse(text)
+    first, again = (collect(name, tmp_path / n, 1, 40, seed=2)[0] for n in "ab")
+    assert fingerprint(first) == fingerprint(again)
+    rows = read(first)
+    width = {"cube": 28, "puzzle": 55}[name.family]
+    assert rows["observations"].shape == (41, width)
+    assert rows["actions"].shape == (41, 5)
+    assert ("button_states" in rows) == (name.family == "puzzle")
+    assert np.abs(np.diff(rows["observations"][:, :6], axis=0)).max() > 1e-3  # the arm moves
+
+
+def test_a_cube_out_of_sight_spoils_a_scene() -> None:
+    qpos = np.zeros((3, 20))
+    qpos[:, 15:17] = (0.0, 0.02)
+    assert room._in_sight(qpos)
+    qpos[1, 15] = 0.3
+    assert not room._in_sight(qpos)
+    qpos[1, 15:17] = (-0.31, 0.07)  # in the drawer
+    assert room._in_sight(qpos)
+    qpos[1, 16] = 0.02
+    assert not room._in_sight(qpos)
+
+
+def test_what_cannot_be_collected_is_one_line(navigated: tuple[Path, Path], tmp_path: Path) -> None:
+    for text in (
+        "antmaze-medium-navigate-v0",
+        "humanoidmaze-large-stitch-v0",
+        "antsoccer-arena-stitch-v0",
+    ):
+        with pytest.raises(Unknown, match=f"{text} was collected by a trained expert that is not"):
+            collect(parse(text), tmp_path, 1, 10)
+    with pytest.raises(Unknown, match="at least 1"):
+        collect(NAVIGATE, tmp_path, 0, 10)
+    with pytest.raises(Unknown, match="--seed at least 0"):
+        collect(NAVIGATE, tmp_path, 1, 10, seed=-1)
+    with pytest.raises(Mendable, match="already there: name another folder"):
+        collect(NAVIGATE, navigated[0].parent, 1, 10)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(file, **fields):
+        file.write(b"PK")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", full)
+    with pytest.raises(OSError, match="No space left"):
+        collect(NAVIGATE, tmp_path, 1, 5)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_benchmarks_own_sizes() -> None:
+    sizes = {
+        "pointmaze-medium-navigate-v0": (1000, 1000),
+        "pointmaze-giant-navigate-v0": (500, 2000),
+        "pointmaze-giant-stitch-v0": (5000, 200),
+        "cube-triple-play-v0": (3000, 1000),
+        "puzzle-4x6-noisy-v0": (5000, 1000),
+        "scene-play-v0": (1000, 1000),
+    }
+    assert {text: room.official_size(parse(text)) for text in sizes} == sizes

@@ -1,0 +1,194 @@
+"""Data files: what is loaded, what is refused, and what a broken download leaves."""
+
+import io
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("ogbench")
+from goalward.bench import datasets
+from goalward.bench.names import NAMES, Mendable, Unknown, parse
+
+NAME = parse("pointmaze-medium-navigate-v0")
+
+
+def arrays(rows: int = 6) -> dict[str, np.ndarray]:
+    """Two episodes of equal length."""
+    rng = np.random.default_rng(0)
+    return {
+        "observations": rng.normal(size=(rows, 3)).astype(np.float32),
+        "actions": rng.uniform(-1, 1, (rows, 2)).astype(np.float32),
+        "terminals": np.arange(1, rows + 1) % (rows // 2) == 0,
+        "qpos": np.zeros((rows, 3), np.float32),
+    }
+
+
+def save(path: Path, **changes: np.ndarray | None) -> Path:
+    fields = {k: v for k, v in (arrays() | changes).items() if v is not None}
+    np.savez_compressed(path, **fields)
+    return path
+
+
+def test_a_file_becomes_a_data_set(tmp_path: Path) -> None:
+    data = datasets.load(save(tmp_path / "a.npz"), observation=3, action=2)
+    np.testing.assert_array_equal(data.observations, arrays()["observations"])
+    np.testing.assert_array_equal(data.anchors, [0, 1, 3, 4])
+    np.testing.assert_array_equal(data.left, [2, 1, 0, 2, 1, 0])
+
+
+def test_a_file_means_what_the_package_says(tmp_path: Path) -> None:
+    """Its own loader, in the regular form, has the same transitions."""
+    from ogbench import load_dataset
+
+    path = save(tmp_path / "a.npz")
+    theirs, ours = load_dataset(path), datasets.load(path)
+    rows = np.asarray(ours.anchors)
+    np.testing.assert_array_equal(theirs["observations"], ours.observations[rows])
+    np.testing.assert_array_equal(theirs["next_observations"], ours.observations[rows + 1])
+    np.testing.assert_array_equal(theirs["actions"], ours.actions[rows])
+
+
+def test_other_real_types_are_converted(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.npz", actions=arrays()["actions"].astype(float))
+    assert datasets.read(path)["actions"].dtype == np.float32
+
+
+def spoiled(field: str, row: int, value: float) -> np.ndarray:
+    values = arrays()[field].copy()
+    values[row] = value
+    return values
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"actions": None}, "has no actions"),
+        ({"actions": None, "terminals": None}, "has no actions and terminals"),
+        ({"observations": np.zeros((6, 3), np.uint8)}, "uint8 of shape (6, 3): they must be"),
+        ({"actions": np.zeros(6, np.float32)}, "float32 of shape (6,): they must be"),
+        ({"actions": np.zeros((5, 2), np.float32)}, "same number of rows"),
+        ({"qpos": np.zeros((5, 2), np.float32)}, "5 of qpos"),
+        ({"observations": spoiled("observations", 4, np.nan)}, "not finite in 1 rows, first in ro"),
+        ({"terminals": np.zeros((6, 1), bool)}, "one True or False a row"),
+        ({"terminals": np.full(6, 0.5)}, "one True or False a row"),
+        ({"terminals": spoiled("terminals", 5, False)}, "stops within an episode"),
+        ({"terminals": spoiled("terminals", 1, True)}, "episodes of a single row"),
+        ({"terminals": np.ones(6, bool)}, "episodes of a single row"),
+    ],
+)
+def test_a_wrong_file_is_one_line(tmp_path: Path, changes: dict, told: str) -> None:
+    with pytest.raises(Mendable) as error:
+        datasets.load(save(tmp_path / "a.npz", **changes))
+    assert told in str(error.value)
+    assert "a.npz" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_damaged_and_missing_files_are_one_line(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.npz")
+    whole = path.read_bytes()
+    for broken in (
+        b"",
+        b"nonsense",
+        whole[: len(whole) // 2],
+        whole[:100] + b"x" * 9 + whole[109:],
+    ):
+        path.write_bytes(broken)
+        with pytest.raises(Mendable, match="fetch or collect it anew"):
+            datasets.read(path)
+    with pytest.raises(Mendable, match=r"there is no file .* --data"):
+        datasets.read(tmp_path / "b.npz")
+    with path.open("wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(Mendable, match="has no observations, actions and terminals"):
+        datasets.read(path)
+    with path.open("wb") as file:
+        np.savez(file, observations=np.array([{}], dtype=object), actions=0, terminals=0)
+    with pytest.raises(Mendable, match="cannot be read"):
+        datasets.read(path)
+
+
+def test_data_of_another_environment_are_refused(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.npz")
+    with pytest.raises(Mendable, match="observations of 3 numbers where the environment's have 29"):
+        datasets.load(path, observation=29, action=2)
+    with pytest.raises(Mendable, match="actions of 2 numbers where the environment's have 8"):
+        datasets.load(path, observation=3, action=8)
+
+
+class Server:
+    """Answers in place of the benchmark's server; `cut` bytes of each file are lost."""
+
+    def __init__(self, cut: int = 0) -> None:
+        self.cut, self.asked = cut, []
+
+    def __call__(self, url: str, timeout: float) -> io.BytesIO:
+        self.asked.append(url.rsplit("/")[-1])
+        file = io.BytesIO()
+        np.savez_compressed(file, **arrays())
+        return io.BytesIO(file.getvalue()[: len(file.getvalue()) - self.cut])
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(datasets, "FOLDER", tmp_path / "data")
+    return tmp_path / "data"
+
+
+def test_a_download_is_kept_and_used_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(urllib.request, "urlopen", server := Server())
+    path = datasets.locate(NAME, None)
+    assert path == datasets.locate(NAME, None) == home / f"{NAME.text}.npz"
+    assert server.asked == [f"{NAME.text}.npz", f"{NAME.text}-val.npz"]
+    assert datasets.read(path)["observations"].shape == (6, 3)
+    assert {p.name for p in home.iterdir()} == set(server.asked)
+
+
+def refused(url: str, timeout: float) -> None:
+    raise urllib.error.URLError("no route to host")
+
+
+@pytest.mark.parametrize(
+    ("server", "told"), [(Server(cut=200), "it came incomplete"), (refused, "no route to host")]
+)
+def test_a_broken_download_leaves_nothing_and_names_two_mends(
+    server, told: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(urllib.request, "urlopen", server)
+    with pytest.raises(Mendable) as error:
+        datasets.locate(NAME, None)
+    for words in (told, "--data FILE", f"goalward bench collect --env {NAME.text} --out DIR"):
+        assert words in str(error.value)
+    assert list(home.iterdir()) == []
+
+
+def test_a_stopped_download_leaves_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(url: str, timeout: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(urllib.request, "urlopen", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        datasets.locate(NAME, None)
+    assert list(home.iterdir()) == []
+
+
+def test_names() -> None:
+    assert len(NAMES) == 47
+    assert NAME.environment == "pointmaze-medium-v0"
+    assert parse("scene-play-v0").environment == "scene-v0"
+    with pytest.raises(Unknown, match="did you mean pointmaze-giant-stitch-v0"):
+        parse("pointmaze-gaint-stitch-v0")
+    with pytest.raises(Unknown, match="images"):
+        parse("visual-antmaze-medium-navigate-v0")
+    with pytest.raises(Unknown, match="one is pointmaze-medium-navigate-v0"):
+        parse("hopper")
+
+
+def test_all_environments_of_the_names_exist() -> None:
+    import gymnasium
+    import ogbench  # noqa: F401
+
+    assert {name.environment for name in NAMES.values()} <= set(gymnasium.registry)
