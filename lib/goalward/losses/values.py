@@ -1,0 +1,25 @@
+"""Losses that fit values to targets, one number a row, to be averaged."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+def expectile(
+    error: Float[Array, "*batch"],
+    kappa: float | Float[Array, ""],
+    advantage: Float[Array, "*#batch"] | None = None,
+) -> Float[Array, "*batch"]:
+    r"""$|\kappa - \mathbb 1\{A < 0\}|\,u^2$, the asymmetric square of an error $u$.
+
+    The constant $v$ that minimises its mean over $u = x - v$ is the $\kappa$-expectile of $x$: the
+    mean for $\kappa = 1/2$, towards the maximum as $\kappa \to 1$ (Newey & Powell 1987; Kostrikov
+    et al. 2022, eq. 5).
+
+    Args:
+        error: target minus prediction, $u$.
+        kappa: between 0 and 1: how much an error from below weighs; one from above weighs the
+            rest.
+        advantage: $A$, whose sign chooses the weight; the error itself if left out.
+    """
+    sign = error if advantage is None else advantage
+    return jnp.where(sign >= 0, kappa, 1 - kappa) * error**2
