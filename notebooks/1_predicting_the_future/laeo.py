@@ -107,7 +107,8 @@ here.show(
 size = here.sizes(
     #             smoke         laptop                   gpu
     seeds=        (5,           5,                       10),
-    episodes=     ((20, 1_000), (20, 50, 200, 1_000),    (20, 50, 200, 1_000, 10_000)),
+    episodes=     ((20, 200),   (20, 50, 200, 1_000),    (20, 50, 200, 1_000, 10_000)),
+    wrong=        ((0, 5),      (0, 2, 5, 10),           (0, 2, 5, 10)),
     table_steps=  (60,          2_000,                   20_000),
     table_batch=  (32,          256,                     1_024),
     walks=        (20,          200,                     2_000),
@@ -162,8 +163,8 @@ for seed in range(5):
     value, _ = dynamic_programming.policy_evaluation(world, policy, world @ implicit, gamma)
     for name, off in zip(gaps, (prior * average / stopped - 1, average / value - 1), strict=True):
         gaps[name] = max(gaps[name], np.abs(off).max())
-for name, largest in gaps.items():
-    print(f"{name:29s} largest relative difference {largest:.1e}")
+for name, gap in gaps.items():
+    print(f"{name:29s} largest relative difference {gap:.1e}")
 
 # %% [markdown]
 # ## Where does the logarithm go?
@@ -289,10 +290,10 @@ by_episodes = {
     )
     for task in done
 }  # fmt: skip
-wrong = (0, 2, 5, 10)
+largest = size.episodes[-1]
 by_wrong = np.array(
-    [[[success(q, "one corner") for q in counts[k, 1_000].scores(snapshots_of("one corner", k, w))]
-      for w in wrong] for k in range(size.seeds)]
+    [[[success(q, "one corner") for q in counts[k, largest].scores(snapshots_of("one corner", k, w))]
+      for w in size.wrong] for k in range(size.seeds)]
 )  # fmt: skip
 
 # %%
@@ -334,10 +335,10 @@ here.show(
 # %%
 fig, ax = plt.subplots(figsize=(6.4, 3.0))
 for w, (way, color) in enumerate(ways.items()):
-    figures.band(ax, wrong, by_wrong[:, :, w], figures.COLORS[color], marker="o", markersize=4)
+    figures.band(ax, size.wrong, by_wrong[:, :, w], figures.COLORS[color], marker="o", markersize=4)
     lift = {"ours": -6, "third": 0, "second": 6}[color]
     figures.direct_label(
-        ax, wrong[-1], by_wrong[:, -1, w].mean(), way, figures.COLORS[color], (7, lift)
+        ax, size.wrong[-1], by_wrong[:, -1, w].mean(), way, figures.COLORS[color], (7, lift)
     )
 ax.set(ylim=(0, 0.8), xlabel="wrong snapshots among twenty", ylabel="probability of success")
 here.show(
@@ -348,7 +349,7 @@ here.show(
     caption="One corner, 1,000 recorded episodes, five data sets (bands: 95% intervals). With the same "
     "Q-iteration the implicit reward does not notice ten wrong snapshots; the classifier's reward does.",
 )
-kept = by_wrong[:, 2] / by_wrong[:, 0]  # with five wrong, as a share of none wrong
+kept = by_wrong[:, size.wrong.index(5)] / by_wrong[:, 0]  # five wrong, over none
 print("kept with five wrong:", dict(zip(ways, kept.mean(axis=0).round(2).tolist(), strict=True)))
 
 # %% [markdown]
@@ -368,8 +369,8 @@ from goalward.data import trajectories
 from goalward.nets.critics import EmbeddingCritic
 from goalward.training.loop import train
 
-seeds, per_seed = size.seeds, 1_000 * horizon
-walks = [counts[k, 1_000].walks for k in range(seeds)]
+seeds, per_seed = size.seeds, largest * horizon
+walks = [counts[k, largest].walks for k in range(seeds)]
 states, actions = (np.concatenate(part).astype(np.int8) for part in zip(*walks, strict=True))
 data = trajectories.from_trajectories(states, actions)
 model = LAEO(
@@ -569,7 +570,7 @@ def frame(name, upper):
 
 
 here.explore(
-    {"aggregate": list(aggregates), "of 20 in the upper left": [0, 5, 10, 15]},
+    {"aggregate": list(aggregates), "of 20 in the upper left": [0, 5, 10]},
     frame,
     alt=lambda name, upper: (
         f"Map of scores and greedy arrows for the aggregate {name} with {upper} of 20 snapshots in the "
