@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from goalward.protocol import Learner, LearnerState, gradient_step, initial_state
-from goalward.training.loop import train
+from goalward.training.loop import fresh_states, train
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,23 @@ def test_same_key_same_result(data) -> None:
     np.testing.assert_array_equal(first.params["w"], second.params["w"])
 
 
+def test_a_cut_run_that_is_continued_is_the_same_run(data) -> None:
+    key = jax.random.key(0)
+    whole, _ = train(Regression(), data, key, 30, seeds=2, log_every=10)
+    states = fresh_states(Regression(), data, key, seeds=2)
+    for first, steps in ((0, 20), (20, 10)):
+        states, _ = train(
+            Regression(), data, key, steps, seeds=2, states=states, first=first, log_every=10
+        )
+    np.testing.assert_array_equal(states.params["w"], whole.params["w"])
+    other, _ = train(Regression(), data, key, 10, seeds=2, states=states, log_every=10)
+    again, _ = train(Regression(), data, key, 10, seeds=2, states=states, log_every=10, first=30)
+    assert (other.params["w"] != again.params["w"]).any()
+
+
 def test_a_loss_that_is_not_finite_stops_with_its_seed(data) -> None:
     data = {**data, "y": data["y"].at[0].set(jnp.nan)}
-    with pytest.raises(FloatingPointError, match=r"seed 0 .* steps 0 to 20"):
+    with pytest.raises(FloatingPointError, match=r"seed 0 .* steps 0 to 20 \(nor is its error\)"):
         train(Regression(), data, jax.random.key(0), 20, log_every=20)
 
 

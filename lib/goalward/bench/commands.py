@@ -1,4 +1,4 @@
-"""`goalward bench collect`: what the command line calls."""
+"""`goalward bench collect | train`: what the command line calls."""
 
 import argparse
 import sys
@@ -10,6 +10,46 @@ Add = Callable[..., argparse.ArgumentParser]
 
 def register(add: Add) -> None:
     """Add the commands to the command line."""
+    training = add(
+        "train",
+        _train,
+        "train a method on a data set of OGBench; go on where an earlier run was stopped",
+        "goalward bench train contrastive_rl --env pointmaze-medium-navigate-v0 --steps 20000 "
+        "--seeds 2 --batch 256 --width 64 --eval-every 5000 --eval-episodes 5 "
+        "--data data/pointmaze-medium-navigate-v0.npz --out runs/crl",
+    )
+    training.add_argument(
+        "method", metavar="METHOD", help="gcbc, gcivl, gciql, qrl or contrastive_rl"
+    )
+    training.add_argument(
+        "--env", required=True, metavar="NAME", help="the data set, such as antmaze-large-stitch-v0"
+    )
+    training.add_argument(
+        "--steps", type=int, required=True, metavar="N", help="updates in all; the paper's: 1000000"
+    )
+    training.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="the run's folder; again to go on"
+    )
+    training.add_argument(
+        "--data", type=Path, metavar="FILE", help="a data file; else the downloaded one is used"
+    )
+    for option, kind, letter, told in (
+        ("seeds", int, "K", "learners side by side (1)"),
+        ("seed", int, "S", "from which everything random follows (0)"),
+        ("batch", int, "B", "transitions in a batch (1024)"),
+        ("width", int, "W", "units of each of three hidden layers (512)"),
+        ("learning-rate", float, "R", "Adam's step size (0.0003)"),
+        ("log-every", int, "N", "updates between lines of metrics.jsonl (500)"),
+        ("eval-every", int, "N", "updates between evaluations (100000)"),
+        ("eval-episodes", int, "N", "episodes of each task in an evaluation (50)"),
+        ("checkpoint-every", int, "N", "updates between checkpoints (50000)"),
+        ("keep", int, "N", "how many checkpoints to keep (3)"),
+    ):
+        # Left out, the setting's own default holds, without importing it here.
+        training.add_argument(
+            f"--{option}", type=kind, metavar=letter, help=told, default=argparse.SUPPRESS
+        )
+
     collecting = add(
         "collect",
         _collect,
@@ -57,4 +97,25 @@ def _collect(options: argparse.Namespace) -> int:
         )
     for path in paths:
         print(path)
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from dataclasses import fields
+
+    from tqdm import tqdm
+
+    from goalward.bench.train import Run, Settings
+
+    asked = vars(options)
+    settings = Settings(**{f.name: asked[f.name] for f in fields(Settings) if f.name in asked})
+    with tqdm(unit="update", file=sys.stderr, disable=None, smoothing=0.1) as bar:
+        run = Run(settings, options.out, options.data, say=lambda line: bar.write(line, sys.stdout))
+        run.go(bar)
+    assert run.success is not None
+    print(f"success after {run.step} updates, mean of {settings.seeds} seeds (lowest to highest)")
+    for task, rates in enumerate(run.success.T, 1):
+        print(f"  task {task}  {rates.mean():.3f}  ({rates.min():.3f} to {rates.max():.3f})")
+    print(f"  all     {run.success.mean():.3f}")
+    print(f"metrics: {options.out / 'metrics.jsonl'}; settings: {options.out / 'config.json'}")
     return 0

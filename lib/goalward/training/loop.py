@@ -82,10 +82,9 @@ def train(
     log_every = _default_log_every(steps) if log_every is None else log_every
     if steps < 1 or log_every < 1 or steps % log_every:
         raise ValueError(f"steps ({steps}) must be a multiple of log_every ({log_every})")
-    key_init, key_train = jax.random.split(key)
     if states is None:
-        states = _init(learner, data, jax.random.split(key_init, seeds), data_axis)
-    keys = jax.random.split(key_train, seeds)
+        states = fresh_states(learner, data, key, seeds, data_axis)
+    keys = jax.random.split(jax.random.split(key)[1], seeds)
 
     bar = terminal_progress() if progress is None else progress
     bar.total = steps
@@ -96,15 +95,32 @@ def train(
         if not np.isfinite(metrics["loss"]).all():
             bar.close()
             seed = int(np.flatnonzero(~np.isfinite(metrics["loss"]))[0])
+            parts = [
+                k for k, v in metrics.items() if k != "loss" and not np.isfinite(v[seed]).all()
+            ]
+            nor = f" (nor is its {', '.join(parts)})" if parts else ""
             raise FloatingPointError(
-                f"the loss of seed {seed} is not finite in steps {start} to {start + log_every}: "
-                "lower the learning rate or look at the data"
+                f"the loss of seed {seed} is not finite in steps {start} to {start + log_every}"
+                f"{nor}: lower the learning rate or look at the data"
             )
         logs.append(metrics)
         bar.update(log_every)
     bar.close()
     history = {name: np.stack([log[name] for log in logs], axis=1) for name in logs[0]}
     return states, history
+
+
+def fresh_states(
+    learner: Learner,
+    data: PyTree,
+    key: Key,
+    seeds: int = 1,
+    data_axis: int | PyTree | None = None,
+) -> LearnerState:
+    """The states that `train`, given the same arguments, begins with."""
+    keys = jax.random.split(jax.random.split(key)[0], seeds)
+    states: LearnerState = _init(learner, data, keys, data_axis)
+    return states
 
 
 def _default_log_every(steps: int) -> int:

@@ -1,0 +1,158 @@
+"""The benchmark's settings: networks, goals and weights of each method in each family of tasks.
+
+Park et al. 2025, Tables 8-11 and their public configuration: three hidden layers of 512 units,
+batches of 1024, Adam with step size 3e-4, and a weight of imitation that is tuned to the family.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from goalward.baselines.gciql import GCIQL
+from goalward.baselines.gcivl import GCIVL
+from goalward.baselines.offline import ACTOR_GOALS, OfflineActorCritic, OfflineGCBC
+from goalward.baselines.qrl import QRL
+from goalward.bench.names import Name, Unknown
+from goalward.data.goal_mixtures import GoalMixture
+from goalward.methods.contrastive_rl import ContrastiveRL
+from goalward.nets.normalized import GoalValue, NormalizedMLP, ScaledInnerProductCritic
+from goalward.nets.plain_policies import UnitGaussianPolicy
+from goalward.nets.quasimetric import IQECritic
+from goalward.protocol import Agent
+
+WIDTH = 512
+BATCH = 1024
+LAYERS = 3
+INTERVALS = 8
+"""In each component of an interval quasimetric."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfflineContrastiveRL(OfflineActorCritic, ContrastiveRL):
+    """Contrastive RL in the benchmark's frame: two critics, goals from mixtures, DDPG+BC."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a preset leaves open.
+
+    Attributes:
+        action: how many numbers an action has.
+        width: units of each hidden layer, and of a critic's encodings.
+        batch: transitions in a batch.
+        learning_rate: Adam's step size.
+    """
+
+    action: int
+    width: int = WIDTH
+    batch: int = BATCH
+    learning_rate: float = 3e-4
+
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """The hidden layers."""
+        return (self.width,) * LAYERS
+
+    @property
+    def encoder(self) -> NormalizedMLP:
+        """From a state, or a state and an action, to an encoding."""
+        return NormalizedMLP((*self.hidden, self.width))
+
+
+_KINDS = ("pointmaze", "antmaze", "humanoidmaze", "antsoccer", "explore", "play", "noisy")
+_IMITATION = {
+    method: dict(zip(_KINDS, weights, strict=True))
+    for method, weights in {
+        "gciql": (0.003, 0.3, 0.1, 0.1, 0.01, 1.0, 0.03),
+        "qrl": (0.0003, 0.003, 0.001, 0.003, 0.001, 0.3, 0.03),
+        "contrastive_rl": (0.03, 0.1, 0.1, 0.3, 0.003, 3.0, 0.1),
+    }.items()
+}
+"""Weight of imitation, by kind of data where that decides, else by family."""
+
+
+def gamma(name: Name) -> float:
+    """The discount: longer mazes and slower bodies look further ahead."""
+    return 0.995 if name.family == "humanoidmaze" or name.size == "giant" else 0.99
+
+
+def actor_goals(name: Name) -> GoalMixture:
+    """What the policy is told: goals of other trajectories too, where trajectories are short."""
+    if name.kind == "explore":
+        return GoalMixture(random=1.0)
+    if name.kind == "stitch":
+        return GoalMixture(trajectory=0.5, random=0.5, geometric=False)
+    return ACTOR_GOALS
+
+
+def imitation(method: str, name: Name) -> float:
+    """The weight of imitating recorded actions."""
+    table = _IMITATION[method]
+    return table[name.kind if name.kind in table else name.family]
+
+
+def _shared(name: Name, sizes: Sizes) -> dict[str, Any]:
+    return {
+        "gamma": gamma(name),
+        "actor": UnitGaussianPolicy(sizes.action, sizes.hidden),
+        "batch_size": sizes.batch,
+        "learning_rate": sizes.learning_rate,
+        "actor_goals": actor_goals(name),
+    }
+
+
+def _gcbc(name: Name, sizes: Sizes) -> Agent:
+    return OfflineGCBC(**_shared(name, sizes) | {"actor_goals": ACTOR_GOALS})
+
+
+def _gcivl(name: Name, sizes: Sizes) -> Agent:
+    return GCIVL(value=GoalValue(sizes.hidden), **_shared(name, sizes))
+
+
+def _gciql(name: Name, sizes: Sizes) -> Agent:
+    return GCIQL(
+        state_value=GoalValue(sizes.hidden),
+        critic=GoalValue(sizes.hidden),
+        bc=imitation("gciql", name),
+        **_shared(name, sizes),
+    )
+
+
+def _qrl(name: Name, sizes: Sizes) -> Agent:
+    if sizes.width % INTERVALS:
+        raise Unknown(f"qrl takes a --width that {INTERVALS} divides, not {sizes.width}")
+    return QRL(
+        critic=IQECritic(sizes.encoder, sizes.width // INTERVALS),
+        dynamics=sizes.encoder,
+        bc=imitation("qrl", name),
+        **_shared(name, sizes),
+    )
+
+
+def _contrastive_rl(name: Name, sizes: Sizes) -> Agent:
+    return OfflineContrastiveRL(
+        critic=ScaledInnerProductCritic(sizes.encoder, sizes.encoder),
+        value_goals=GoalMixture(trajectory=1.0),
+        bc=imitation("contrastive_rl", name),
+        **_shared(name, sizes),
+    )
+
+
+METHODS: dict[str, Callable[[Name, Sizes], Agent]] = {
+    "gcbc": _gcbc,
+    "gcivl": _gcivl,
+    "gciql": _gciql,
+    "qrl": _qrl,
+    "contrastive_rl": _contrastive_rl,
+}
+
+
+def learner(method: str, name: Name, sizes: Sizes) -> Agent:
+    """A method of the benchmark, with its settings for a data set.
+
+    Raises:
+        Unknown: no method is called that.
+    """
+    if method not in METHODS:
+        raise Unknown(f"no method is called {method!r}; there are {', '.join(METHODS)}")
+    return METHODS[method](name, sizes)

@@ -1,0 +1,91 @@
+"""Presets: the benchmark's settings, and that each method trains in the one loop."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from goalward.bench.names import NAMES, Unknown, parse
+from goalward.bench.presets import METHODS, Sizes, actor_goals, gamma, imitation, learner
+from goalward.data.trajectories import from_trajectories
+from goalward.protocol import Agent
+
+NAVIGATE = parse("pointmaze-medium-navigate-v0")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_trains_and_acts(method: str) -> None:
+    """Traced, not compiled: an update keeps the state's shapes, and actions have the data's."""
+    rows = from_trajectories(jnp.zeros((4, 11, 3)), jnp.zeros((4, 11, 2)))
+    agent = learner(method, NAVIGATE, Sizes(2, 8, 16, 1e-3))
+    assert isinstance(agent, Agent)
+    assert agent == learner(method, NAVIGATE, Sizes(2, 8, 16, 1e-3))
+    key = jax.random.key(0)
+
+    def begin():
+        return agent.init(key, agent.batch(rows, key))
+
+    def update(state):
+        return agent.update(state, agent.batch(rows, key), key)
+
+    def act(state):
+        return agent.act(state, jnp.zeros(3), jnp.ones(3), (), key, 0.0)[0]
+
+    state = jax.eval_shape(begin)
+    after, metrics = jax.eval_shape(update, state)
+    assert [(x.shape, x.dtype) for x in jax.tree.leaves(state)] == [
+        (x.shape, x.dtype) for x in jax.tree.leaves(after)
+    ]
+    assert jax.tree.structure(state) == jax.tree.structure(after)
+    assert metrics["loss"].shape == ()
+    assert jax.eval_shape(act, state).shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("text", "weights"),
+    [
+        ("pointmaze-large-stitch-v0", (0.003, 0.0003, 0.03)),
+        ("antmaze-large-navigate-v0", (0.3, 0.003, 0.1)),
+        ("antmaze-medium-explore-v0", (0.01, 0.001, 0.003)),
+        ("humanoidmaze-medium-stitch-v0", (0.1, 0.001, 0.1)),
+        ("antsoccer-arena-stitch-v0", (0.1, 0.003, 0.3)),
+        ("cube-double-play-v0", (1.0, 0.3, 3.0)),
+        ("puzzle-4x4-noisy-v0", (0.03, 0.03, 0.1)),
+    ],
+)
+def test_weights_of_imitation(text: str, weights: tuple[float, ...]) -> None:
+    """As the benchmark's authors list them, command by command."""
+    methods = ("gciql", "qrl", "contrastive_rl")
+    assert tuple(imitation(method, parse(text)) for method in methods) == weights
+    assert tuple(learner(m, parse(text), Sizes(2)).bc for m in methods) == weights
+
+
+def test_every_data_set_has_settings() -> None:
+    for name in NAMES.values():
+        for method in METHODS:
+            agent = learner(method, name, Sizes(2))
+            assert agent.gamma == gamma(name)
+            assert agent.batch_size == 1024
+
+
+def test_horizons_and_goals() -> None:
+    assert gamma(NAVIGATE) == 0.99
+    assert gamma(parse("antmaze-giant-stitch-v0")) == 0.995
+    assert gamma(parse("humanoidmaze-medium-navigate-v0")) == 0.995
+    assert actor_goals(NAVIGATE).trajectory == 1
+    stitch = actor_goals(parse("antmaze-large-stitch-v0"))
+    assert (stitch.trajectory, stitch.random, stitch.geometric) == (0.5, 0.5, False)
+    assert actor_goals(parse("antmaze-large-explore-v0")).random == 1
+    # Cloning is told futures alone, whatever the data.
+    for text in ("antmaze-large-stitch-v0", "antmaze-large-explore-v0"):
+        assert learner("gcbc", parse(text), Sizes(2)).actor_goals.trajectory == 1
+    contrastive = learner("contrastive_rl", parse("antmaze-large-stitch-v0"), Sizes(2))
+    assert contrastive.value_goals.trajectory == 1
+    assert contrastive.value_goals.geometric
+    assert contrastive.ensemble == 2
+
+
+def test_unknown_methods_and_widths() -> None:
+    with pytest.raises(Unknown, match=r"no method is called 'sac'; there are gcbc, gcivl"):
+        learner("sac", NAVIGATE, Sizes(2))
+    with pytest.raises(Unknown, match="a --width that 8 divides, not 12"):
+        learner("qrl", NAVIGATE, Sizes(2, 12))
