@@ -14,6 +14,8 @@ import pytest
 
 pytest.importorskip("ogbench")
 pytest.importorskip("orbax.checkpoint")
+from orbax.checkpoint import CheckpointManager
+
 from goalward.bench import train as room
 from goalward.bench.checkpoints import Checkpoints
 from goalward.bench.collect import collect
@@ -81,13 +83,13 @@ class Bar:
     """In place of tqdm's."""
 
     def __init__(self) -> None:
-        self.total, self.done, self.told = 0, 0, {}
+        self.total, self.initial, self.n, self.told = 0, 0, 0, {}
 
     def reset(self, total: int) -> None:
-        self.total, self.done = total, 0
+        self.total, self.n = total, 0
 
     def update(self, n: int) -> None:
-        self.done += n
+        self.n += n
 
     def set_postfix(self, told: dict[str, str]) -> None:
         self.told = told
@@ -351,6 +353,14 @@ def test_a_loss_that_is_not_finite_names_seed_update_and_checkpoint(
     assert [line["step"] for line in metrics(out)][-1:] == [20] * bool(healthy)
 
 
+def exhaust(*_, **__) -> None:
+    raise ValueError("RESOURCE_EXHAUSTED: Error writing x: No space left on device [28]")
+
+
+def fail(path: Path, text: str) -> None:
+    raise OSError(28, "No space left on device")
+
+
 def test_a_full_disk_keeps_what_is_there(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -363,7 +373,15 @@ def test_a_full_disk_keeps_what_is_there(
             run(data, out)
     told = str(error.value)
     assert "the checkpoint of update 30 cannot be written" in told
-    assert "0 MB are free); 20 is kept: make room and repeat the command" in told
+    assert "0.0 MB are free); 20 is kept: make room and repeat the command" in told
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CheckpointManager, "save", exhaust)
+        with pytest.raises(Mendable, match=r"checkpoints \(No space left on device\); 20 is kept"):
+            run(data, out)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(room, "_write", fail)
+        with pytest.raises(Mendable, match=r"run cannot be written \(No space left on device\)"):
+            run(data, out)
     again: list[str] = []
     run(data, out, again, steps=30)
     assert again[0] == "going on from the checkpoint of update 20"
@@ -373,7 +391,7 @@ def test_stopping_by_hand_says_where_it_goes_on(data: Path, tmp_path: Path) -> N
     class Impatient(Bar):
         def update(self, n: int) -> None:
             super().update(n)
-            if self.done >= 30:
+            if self.n >= 30:
                 raise KeyboardInterrupt
 
     with pytest.raises(Mendable, match=r"stopped at update 20; .* goes on from update 20"):
@@ -383,7 +401,7 @@ def test_stopping_by_hand_says_where_it_goes_on(data: Path, tmp_path: Path) -> N
 def test_the_bar_shows_loss_and_success(data: Path, tmp_path: Path) -> None:
     bar = Bar()
     Run(SMALL, tmp_path / "run", data, say=print).go(bar)
-    assert (bar.total, bar.done) == (60, 60)
+    assert (bar.total, bar.initial, bar.n) == (60, 0, 60)
     assert set(bar.told) == {"loss", "success"}
 
 

@@ -5,9 +5,11 @@ later, so a list of their checksums is added, and looked at before anything is r
 """
 
 import json
+import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from goalward.bench.datasets import fingerprint
 from goalward.bench.names import Mendable
 
 SUMS = "sums.json"
+FULL = "No space left on device"
 ROOM = 2.0
 """Free space asked for before a checkpoint is written, in multiples of the state's size."""
 
@@ -64,20 +67,24 @@ class Checkpoints:
             free = shutil.disk_usage(self.folder).free
             if free < ROOM * size:
                 raise OSError(
-                    f"{ROOM * size / 1e6:.0f} MB are needed and {free / 1e6:.0f} MB are free"
+                    f"{ROOM * size / 1e6:.1f} MB are needed and {free / 1e6:.1f} MB are free"
                 )
             args = ocp.args.Composite(states=ocp.args.StandardSave(states))
-            self.manager.save(step, args=args)
+            with _quiet():
+                self.manager.save(step, args=args)
             folder = self.folder / str(step)
             told = {"shapes": _shapes(states), "files": _sums(folder)}
             (folder / f".{SUMS}").write_text(json.dumps(told))
             os.replace(folder / f".{SUMS}", folder / SUMS)
         # Orbax and its storage report a full disk in many ways.
         except Exception as error:
+            reason = str(error).splitlines()[0]
+            if FULL in reason:
+                reason = FULL
             kept = "there is none before it" if self.newest is None else f"{self.newest} is kept"
             raise Mendable(
                 f"the checkpoint of update {step} cannot be written to {self.folder} "
-                f"({str(error).splitlines()[0]}); {kept}: make room and repeat the command"
+                f"({reason}); {kept}: make room and repeat the command"
             ) from error
 
     def restore(self, example: PyTree) -> tuple[int, PyTree] | None:
@@ -135,6 +142,18 @@ class Checkpoints:
             f"the checkpoint of update {step} is incomplete or damaged and was moved to "
             f"{aside}{older}"
         )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the storage's threads from printing the stack of an error that is told in a line."""
+    logger = logging.getLogger("absl")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _shapes(states: PyTree) -> list[str]:

@@ -38,18 +38,17 @@ def read(path: Path) -> Arrays:
     """
     if not path.is_file():
         raise Mendable(f"there is no file {path}: name a data file with --data")
+    if not zipfile.is_zipfile(path):
+        raise Mendable(
+            f"{path} is no .npz file, or only a part of one: fetch or collect it anew, or name "
+            "another with --data"
+        )
     try:
         with path.open("rb") as raw:
             file = np.load(raw, allow_pickle=False)
-            arrays = (
-                {}
-                if isinstance(file, np.ndarray)
-                else {name: file[name] for name in (*FIELDS, *EXTRAS) if name in file}
-            )
+            arrays = {name: file[name] for name in (*FIELDS, *EXTRAS) if name in file}
     except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
-        raise Mendable(
-            f"{path} cannot be read as an .npz file ({_line(error)}): fetch or collect it anew"
-        ) from error
+        raise Mendable(f"{path} is damaged ({_line(error)}): fetch or collect it anew") from error
     return _checked(path, arrays)
 
 

@@ -125,22 +125,30 @@ class Run:
             Mendable: the folder is another run's or in use, its checkpoints cannot be read or
                 written, or a loss is not finite.
         """
-        with _locked(self.out):
-            self._compare()
-            self.checkpoints = Checkpoints(self.out / "checkpoints", self.settings.keep, self.say)
-            states = self._resume()
-            bar.reset(total=max(self.settings.steps, self.step))
-            bar.update(self.step)
-            try:
-                self._loop(states, bar)
-            except KeyboardInterrupt:
-                begun = self.checkpoints.newest
-                raise Mendable(
-                    f"stopped at update {self.step}; the same command goes on from update "
-                    f"{begun or 0}"
-                ) from None
-            finally:
-                self.checkpoints.manager.close()
+        try:
+            with _locked(self.out):
+                self._go(bar)
+        except OSError as error:
+            raise Mendable(
+                f"{self.out} cannot be written ({error.strerror or error}): make room, or name "
+                "another folder with --out; what is there is kept"
+            ) from error
+
+    def _go(self, bar: Any) -> None:
+        self._compare()
+        self.checkpoints = Checkpoints(self.out / "checkpoints", self.settings.keep, self.say)
+        states = self._resume()
+        bar.reset(total=max(self.settings.steps, self.step))
+        bar.initial = bar.n = self.step  # not of this command's making: no part of its speed
+        try:
+            self._loop(states, bar)
+        except KeyboardInterrupt:
+            raise Mendable(
+                f"stopped at update {self.step}; the same command goes on from update "
+                f"{self.checkpoints.newest or 0}"
+            ) from None
+        finally:
+            self.checkpoints.manager.close()
 
     def _loop(self, states: LearnerState, bar: Any) -> None:
         wanted = self.settings
