@@ -188,11 +188,20 @@ def test_killed_at_any_moment_it_ends_with_the_same_bits(
     assert not [p for p in (out / "checkpoints").iterdir() if not p.name.isdigit()]
 
 
-def test_a_longer_run_goes_on(whole: Path, data: Path, tmp_path: Path) -> None:
-    out, said = copy(whole, tmp_path), []
+def test_a_longer_run_goes_on(
+    whole: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, said, asked = copy(whole, tmp_path), [], []
+
+    def success(self, agent, states, episodes, entropy):
+        asked.append((episodes, entropy))
+        return np.zeros((2, 5))
+
+    monkeypatch.setattr(Arena, "success", success)
     longer = run(data, out, said, steps=70)
     assert said[0] == "going on from the checkpoint of update 60"
     assert longer.step == 70
+    assert asked == [(1, (SMALL.seed, 70))]  # the same whenever the run comes to this update
     assert metrics(out)[:-2] == metrics(whole)
     assert json.loads((out / "config.json").read_text())["steps"] == 70
 
