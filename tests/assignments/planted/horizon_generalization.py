@@ -816,7 +816,7 @@ def carry_far(walks, next_state, distances, waypoints, beta, horizon, radius):
 
 # %% carry_far right: calls the other answers until nothing changes, softmax from JAX
 def carry_far(walks, next_state, distances, waypoints, beta, horizon, radius):
-    times = hitting_times(walks, next_state.shape[0])
+    times = np.array(hitting_times(walks, next_state.shape[0]))
     relaxed, shorter = times, path_relax(times)
     while (shorter < relaxed).any():
         relaxed, shorter = shorter, path_relax(shorter)
