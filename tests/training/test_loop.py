@@ -59,8 +59,9 @@ def test_it_solves_least_squares(data) -> None:
     assert (states.step == 300).all()
 
 
-def test_it_is_the_loop_written_out(data) -> None:
-    learner, key, seeds, steps = Regression(), jax.random.key(7), 2, 6
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_it_is_the_loop_written_out(seeds: int, data) -> None:
+    learner, key, steps = Regression(), jax.random.key(7), 6
     states, _ = train(learner, data, key, steps, seeds=seeds, log_every=3)
     key_init, key_train = jax.random.split(key)
     for seed in range(seeds):

