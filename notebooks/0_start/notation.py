@@ -17,7 +17,9 @@
 # | $\pi(a\mid s)$ | policy: probability of action $a$ in state $s$ | `policy[s, a]` |
 # | $\pi(a\mid s,g)$ | policy that is told the goal | `policy[s, g, a]` |
 # | $P_\pi(s'\mid s)$ | the Markov chain that the policy makes of $P$ | `state_transitions(P, policy)` |
-# | $r(s,a)$ | reward, paid on leaving $s$ with $a$ | `reward[s, a]` |
+# | $r(s,a)$, $r(s_+)$ | reward, paid on leaving $s$ with $a$, or on arriving in $s_+$ | `reward[s, a]`, `reward[s]` |
+# | $\beta(a\mid s)$ | behaviour policy: the one that made the recordings | `policy` |
+# | $J$ | score of a policy that is told goals: the probability of being at the goal when the clock stops | `goal_reaching` |
 # | $t$, $T$ | time step, number of transitions in a trajectory | `t`, `horizon`; states then have `T + 1` entries |
 #
 # ## The future
@@ -76,8 +78,9 @@
 #   with two axes of those names.
 # - **Seeds first:** what is trained with several seeds has a leading axis for them.
 # - **Letters with two jobs.** $c$ is an arbitrary function of the anchor in InfoNCE, the size of a
-#   representation in interpolation, and a radius in horizon generalization; $\tau$ is never a
-#   temperature. A chapter says which it means.
+#   representation in interpolation, and a radius in horizon generalization; $\beta$ is a policy where it
+#   takes arguments, a sharpness where it does not; $\tau$ scales cosines in the unconscious learner. A
+#   chapter says which it means.
 #
 # ## Two ways to count the present, and how to convert
 #

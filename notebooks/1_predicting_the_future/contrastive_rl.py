@@ -775,6 +775,8 @@ here.conclude()
 # ## Where to go from here
 #
 # - [TD InfoNCE](td_infonce.ipynb) learns the same ratio from single steps, and can join recordings.
+# - [Contrastive values](cvl.ipynb) turns the critic into a value for any reward, and
+#   [stable contrastive RL](stable_contrastive_rl.ipynb) asks which details of its network matter.
 # - [Horizon generalization](../2_distances_and_horizons/horizon_generalization.ipynb) asks how far such
 #   a policy reaches beyond the goals it was trained on.
 # - Eysenbach, Zhang, Levine, Salakhutdinov: *Contrastive learning as goal-conditioned reinforcement

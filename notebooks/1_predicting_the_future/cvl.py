@@ -117,7 +117,7 @@ size = here.sizes(
 # ## A value is a weighted average of rewards
 #
 # Let $r(s_+)$ be the reward for *arriving* in state $s_+$, and let the policy be the one that made
-# the data, written $\pi_d$. The value of action $a$ in state $s$ is the discounted sum of what comes,
+# the data, the **behaviour policy** $\beta$. The value of action $a$ in state $s$ is the discounted sum of what comes,
 #
 # $$Q(s,a)=\mathbb E\Big[\sum_{t\ge1}\gamma^{t-1}\,r(s_t)\Big].$$
 #
@@ -126,7 +126,7 @@ size = here.sizes(
 # $$Q(s,a)=\sum_{s_+}r(s_+)\sum_{t\ge1}\gamma^{t-1}\Pr(s_t=s_+\mid s,a)
 # =\frac1{1-\gamma}\sum_{s_+}p(s_+\mid s,a)\,r(s_+).$$
 #
-# Here $p(s_+\mid s,a)$ is the successor measure of $\pi_d$, counted from the next state. In words:
+# Here $p(s_+\mid s,a)$ is the successor measure of $\beta$, counted from the next state. In words:
 # *know where you will be, and a value is the average reward there, times the expected number of
 # steps $1/(1-\gamma)$.* The dynamics and the policy are all in $p$. The reward enters linearly, at
 # the very end.
@@ -493,34 +493,20 @@ for name, values in feature_errors.items():
 # %%
 from goalward.data import sampling
 from goalward.envs.point_maze import PointMaze
-from goalward.evaluation.rollouts import rollouts
+from goalward.evaluation.errands import Errands
 from goalward.nets.action_heads import ActionHeadsCritic
 from goalward.nets.mlp import MLP
 
 maze = PointMaze(rooms, speed=0.8, noise=0.1, horizon=horizon)
-moves, centres = jnp.asarray(MOVES, jnp.float32), jnp.asarray(rooms.cells, jnp.float32)
-toward = jnp.asarray(rooms.distances[rooms.next_state].argmin(axis=1))  # (state, goal) -> action
+errands = Errands(maze)
 pays, discounts = jnp.asarray(sparse, jnp.float32), gamma ** jnp.arange(horizon)
-
-
-def place_cells(position):
-    return jnp.exp(-2 * jnp.sum((position[..., None, :] - centres) ** 2, axis=-1))
-
-
-def errand(position, goal, carry, key):
-    coin, other = jax.random.split(key)
-    action = toward[maze.cell(position), maze.cell(goal)]
-    stray = jax.random.randint(other, (), 0, n_actions)
-    return moves[jnp.where(jax.random.uniform(coin) < 0.3, stray, action)], carry
 
 
 @jax.jit
 def record(key):
     starts = jax.vmap(maze.reset)(jax.random.split(key, seeds * size.walks))
-    walk = rollouts(maze, errand, starts, key, horizon)
-    action = jnp.argmin(jnp.abs(walk.actions[..., None, :] - moves).sum(axis=-1), axis=-1)
-    position = walk.states.observation
-    return place_cells(position), jnp.pad(action, ((0, 0), (0, 1))), pays[maze.cell(position)]
+    position, action = errands.record(starts, key)
+    return errands.observe(position), action, pays[maze.cell(position)]
 
 
 places, actions, rewards = record(jax.random.key(4))
@@ -530,7 +516,6 @@ rates, per_seed = (0.001, 0.003, 0.01, 0.03), size.walks * horizon
 runs = seeds * len(rates)
 windows = data.window(np.repeat(np.arange(seeds) * per_seed, len(rates)), np.full(runs, per_seed))
 axes = trajectories.window_axes(data)
-starts = jax.vmap(maze.at)(centres, centres)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -538,12 +523,9 @@ def returns(action_values, params, *task):
     """The discounted reward of each run's greedy policy, from the centre of every cell."""
 
     def one(params, *task):
-        def act(position, goal, carry, key):
-            Q = action_values(params, place_cells(position)[None], *task)[0]
-            return moves[Q.argmax()], carry
-
-        walk = rollouts(maze, act, starts, jax.random.key(5), horizon)
-        return jnp.mean(pays[maze.cell(walk.states.observation[:, 1:])] @ discounts)
+        values = partial(action_values, params)
+        visited = errands.greedy(lambda seen: values(seen, *task), jax.random.key(5))
+        return jnp.mean(pays[maze.cell(visited[:, 1:])] @ discounts)
 
     return jax.vmap(one)(params, *task)
 
@@ -780,8 +762,8 @@ here.conclude()
 #   sits in one state.
 # - [TD InfoNCE](td_infonce.ipynb) learns the same ratio by chaining steps, the estimator that won
 #   above.
-# - Contrastive example-based control, the next chapter, asks what to do if you have no reward either,
-#   only a few examples of success.
+# - [Contrastive example-based control](laeo.ipynb), the next chapter, asks what to do if you have no
+#   reward either, only a few examples of success.
 # - Dayan: *Improving generalization for temporal difference learning: the successor representation*,
 #   Neural Computation 1993: values as a weighted sum of rewards.
 # - Rahimi, Recht: *Random features for large-scale kernel machines*, NeurIPS 2007.

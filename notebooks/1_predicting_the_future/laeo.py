@@ -417,39 +417,25 @@ from functools import partial
 
 from goalward.baselines.reward_classifier import PositiveUnlabelled, RewardClassifier, logistic
 from goalward.envs.point_maze import PointMaze
-from goalward.evaluation.rollouts import rollouts
+from goalward.evaluation.errands import Errands
 from goalward.nets.action_heads import ActionHeadsCritic
 from goalward.nets.mlp import MLP
 
 maze = PointMaze(rooms, speed=0.8, noise=0.1, horizon=horizon)
-moves, centres = jnp.asarray(MOVES, jnp.float32), jnp.asarray(rooms.cells, jnp.float32)
-toward = jnp.asarray(rooms.distances[rooms.next_state].argmin(axis=1))  # (state, goal) -> action
+errands = Errands(maze)
 is_done = jnp.asarray(done["one corner"], jnp.float32)
 clock = (1 - gamma) * gamma ** jnp.arange(horizon)  # the chance to stop at each step
-
-
-def place_cells(position):
-    return jnp.exp(-2 * jnp.sum((position[..., None, :] - centres) ** 2, axis=-1))
-
-
-def errand(position, goal, carry, key):
-    coin, other = jax.random.split(key)
-    action = toward[maze.cell(position), maze.cell(goal)]
-    stray = jax.random.randint(other, (), 0, n_actions)
-    return moves[jnp.where(jax.random.uniform(coin) < 0.3, stray, action)], carry
 
 
 @jax.jit
 def record(key):
     keys = jax.random.split(key, 4)
     starts = jax.vmap(maze.reset)(jax.random.split(keys[0], seeds * size.walks))
-    walk = rollouts(maze, errand, starts, keys[1], horizon)
-    action = jnp.argmin(jnp.abs(walk.actions[..., None, :] - moves).sum(axis=-1), axis=-1)
-    position = walk.states.observation
-    corner = centres[jax.random.choice(keys[2], jnp.array(near), (seeds, 20))]
+    position, action = errands.record(starts, keys[1])
+    corner = errands.centres[jax.random.choice(keys[2], jnp.array(near), (seeds, 20))]
     snapshot = corner + jax.random.uniform(keys[3], corner.shape, minval=-0.45, maxval=0.45)
-    action = jnp.pad(action, ((0, 0), (0, 1)))
-    return place_cells(position), action, is_done[maze.cell(position)], place_cells(snapshot)
+    seen = errands.observe(position), action, is_done[maze.cell(position)]
+    return *seen, errands.observe(snapshot)
 
 
 places, actions, in_success, examples = record(jax.random.key(4))
@@ -457,7 +443,6 @@ cloning = np.asarray(in_success[:, 1:] @ clock).reshape(seeds, -1).mean(axis=1)
 data = trajectories.from_trajectories(places, actions)
 rates, per_seed = (0.001, 0.003, 0.01, 0.03), size.walks * horizon
 runs, axes = seeds * len(rates), trajectories.window_axes(data)
-starts = jax.vmap(maze.at)(centres, centres)
 
 
 def window(repeats):
@@ -471,12 +456,9 @@ def returns(action_values, params, *task):
     """Each run's greedy policy: the chance to be in success when the clock stops."""
 
     def one(params, *task):
-        def act(position, goal, carry, key):
-            Q = action_values(params, place_cells(position)[None], *task)[0]
-            return moves[Q.argmax()], carry
-
-        walk = rollouts(maze, act, starts, jax.random.key(5), horizon)
-        return jnp.mean(is_done[maze.cell(walk.states.observation[:, 1:])] @ clock)
+        values = partial(action_values, params)
+        visited = errands.greedy(lambda seen: values(seen, *task), jax.random.key(5))
+        return jnp.mean(is_done[maze.cell(visited[:, 1:])] @ clock)
 
     return jax.vmap(one)(params, *task).reshape(seeds, len(rates))
 

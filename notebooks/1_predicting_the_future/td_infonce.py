@@ -990,7 +990,9 @@ here.conclude()
 #
 # ## Where to go from here
 #
+# - [Contrastive RL](contrastive_rl.ipynb), the next chapter, turns the critic into a policy.
 # - [Interpolation](interpolation.ipynb) asks what lies *between* now and the future that you predict.
+# - [Side by side](estimators.ipynb) puts all estimators of this part into one world.
 # - [Horizon generalization](../2_distances_and_horizons/horizon_generalization.ipynb) asks when a
 #   policy learned on near goals reaches far ones; stitching is one way to get there.
 # - Zheng, Salakhutdinov, Eysenbach: *Contrastive Difference Predictive Coding*, ICLR 2024.

@@ -173,8 +173,13 @@ class GoalActorCritic(GoalActor):
         return self.actor_loss(q, log_prob, data_log_prob, self.bc, self.entropy)
 
     def scores(
-        self, params: Params, state: Rows, action: Rows, goal: Rows, method: str | None = None
-    ) -> Float[Array, "ensemble batch *candidates"]:
+        self,
+        params: Params,
+        state: Rows,
+        action: Rows,
+        goal: Shaped[Array, "candidates ..."],
+        method: str | None = None,
+    ) -> Float[Array, "ensemble batch *pairs"]:
         """Each critic's logits, of matching rows or, with `method="pairwise"`, of all pairs."""
 
         def one(weights: Params) -> Array:

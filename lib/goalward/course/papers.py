@@ -22,6 +22,8 @@ PARTS = {
 }
 # Chapters of part 0, which stand for no paper, in reading order.
 START = ("welcome", "notation", "refresher")
+# Chapters that stand for no paper and close a part: they compare its papers' methods.
+CLOSING = {1: "estimators"}
 
 
 @dataclass(frozen=True)
@@ -89,15 +91,21 @@ def repository(start: Path | None = None) -> Path:
     raise Problem("no chapters here: go to a clone of the Goalward repository and try again")
 
 
-def _places() -> dict[str, int]:
-    return {**dict.fromkeys(START, 0), **{p.slug: p.part for p in papers()}}
+def places() -> dict[str, int]:
+    """The part of every chapter that there is or will be, in reading order."""
+    found = dict.fromkeys(START, 0)
+    for part in PARTS:
+        found |= {paper.slug: part for paper in papers() if paper.part == part}
+        if part in CLOSING:
+            found[CLOSING[part]] = part
+    return found
 
 
 def chapters(root: Path) -> dict[str, Path]:
     """The chapters that exist, in reading order: slug and source file."""
     found = {
         slug: root / "notebooks" / part_folder(part) / f"{slug}.py"
-        for slug, part in _places().items()
+        for slug, part in places().items()
     }
     return {slug: path for slug, path in found.items() if path.is_file()}
 
@@ -123,9 +131,9 @@ def choose(root: Path, slugs: Iterable[str]) -> dict[str, Path]:
     for slug in wanted:
         if slug in known:
             continue
-        if slug in _places():
+        if slug in places():
             raise Usage(f"{slug} is planned and has no chapter yet; `goalward papers` lists those")
-        near = difflib.get_close_matches(slug, _places(), n=3, cutoff=0.5)
+        near = difflib.get_close_matches(slug, places(), n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else "`goalward papers` lists them"
         raise Usage(f"no chapter is called {slug!r}; {hint}")
     return {slug: known[slug] for slug in wanted} if wanted else known

@@ -143,9 +143,9 @@ def _told(root: Path, session: Session) -> str:
 
 
 def _chapter(root: Path, slug: str) -> str:
-    if slug in papers.START:
-        return f"[{slug.capitalize()}](../{papers.part_folder(0)}/{slug}.ipynb)"
-    paper = next(p for p in papers.papers() if p.slug == slug)
+    paper = next((p for p in papers.papers() if p.slug == slug), None)
+    if paper is None:
+        return f"[{slug.capitalize()}](../{papers.part_folder(papers.places()[slug])}/{slug}.ipynb)"
     name = book_pages.name(root, paper)
     return name if papers.status(root, slug) == "chapter" else f"{name} (*planned*)"
 

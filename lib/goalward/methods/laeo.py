@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
@@ -95,21 +94,6 @@ class LAEO(FutureModel):
             return super().batch(data, key)
         recordings, examples = data
         return ExampleFutures(**vars(super().batch(recordings, key)), examples=examples)
-
-    def scores(
-        self,
-        params: Params,
-        state: Shaped[Array, "batch ..."],
-        action: Shaped[Array, "batch ..."],
-        goal: Shaped[Array, "candidates ..."],
-        method: str | None = None,
-    ) -> Float[Array, "ensemble batch *candidates"]:
-        """Each critic's logits; pairwise, there may be any number of examples."""
-
-        def one(weights: Params) -> Array:
-            return self.critic.apply(weights, (state, action), goal, method=method)  # type: ignore
-
-        return jax.vmap(one)(params["critic"])
 
     def task_value(
         self, params: Params, batch: ExampleFutures, action: Shaped[Array, "batch ..."]
