@@ -6,6 +6,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("ogbench")
@@ -86,6 +87,28 @@ def test_train_and_go_on(
     status, line = complaint(capsys, *command[1:], "--steps", "30")
     assert status == 1
     assert "seeds was 2, now 1, batch was 32, now 1024, width was 16, now 512" in line
+
+
+def test_one_seed_has_no_spread(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Done:
+        step, success = 10, np.array([[0.5, 1.0]])
+
+        def __init__(self, *_: object, **__: object) -> None:
+            """Whatever is asked for."""
+
+        def go(self, bar: object) -> None:
+            """There is nothing left to do."""
+
+    monkeypatch.setattr(room, "Run", Done)
+    assert cli.main(["bench", "train", "gcbc", "--env", NAME, "--steps", "10", "--out", "r"]) == 0
+    assert capsys.readouterr().out.splitlines()[:4] == [
+        "success after 10 updates",
+        "  task 1  0.500",
+        "  task 2  1.000",
+        "  all     0.750",
+    ]
 
 
 @pytest.mark.parametrize(

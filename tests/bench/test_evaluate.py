@@ -1,6 +1,8 @@
 """Evaluation: a walker that knows the way reaches the goal it wants, and no other."""
 
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
@@ -93,6 +95,13 @@ def test_success_is_the_packages_own_count() -> None:
                 over = ended or cut
             won += info["success"]
     assert found.item() == won / episodes
+
+
+def test_making_a_maze_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    make(NAME).reset(options={"task_id": 1})
+    assert list(tmp_path.iterdir()) == []
+    assert tempfile.gettempdir() == str(tmp_path)
 
 
 def test_a_hands_environment_is_decided_by_its_seed() -> None:

@@ -113,9 +113,11 @@ def _train(options: argparse.Namespace) -> int:
         run = Run(settings, options.out, options.data, say=lambda line: bar.write(line, sys.stdout))
         run.go(bar)
     assert run.success is not None
-    print(f"success after {run.step} updates, mean of {settings.seeds} seeds (lowest to highest)")
+    several = f", mean of {settings.seeds} seeds (lowest to highest)" if settings.seeds > 1 else ""
+    print(f"success after {run.step} updates{several}")
     for task, rates in enumerate(run.success.T, 1):
-        print(f"  task {task}  {rates.mean():.3f}  ({rates.min():.3f} to {rates.max():.3f})")
+        spread = f"  ({rates.min():.3f} to {rates.max():.3f})" if settings.seeds > 1 else ""
+        print(f"  task {task}  {rates.mean():.3f}{spread}")
     print(f"  all     {run.success.mean():.3f}")
     print(f"metrics: {options.out / 'metrics.jsonl'}; settings: {options.out / 'config.json'}")
     return 0

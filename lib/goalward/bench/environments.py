@@ -1,5 +1,6 @@
 """The benchmark's environments, made so that a seed decides all that is random in them."""
 
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ def make(name: Name, **settings: Any) -> Any:
     Args:
         settings: as the environment takes them; `max_episode_steps` too.
     """
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _scratch():
         # Gymnasium warns that infinite bounds lose precision as float32.
         warnings.filterwarnings("ignore", message=".*precision lowered")
         import gymnasium
@@ -25,6 +26,18 @@ def make(name: Name, **settings: Any) -> Any:
         env = gymnasium.make(name.environment, disable_env_checker=True, **settings)
         _fix_action_space(env.unwrapped)
     return env
+
+
+@contextmanager
+def _scratch() -> Iterator[None]:
+    """Mazes are built by way of temporary files that their package leaves behind: not so here."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory() as folder:
+        tempfile.tempdir = folder
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
 
 
 def _fix_action_space(env: Any) -> None:
