@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from goalward.bench.names import NAMES, Unknown, parse
@@ -82,6 +83,23 @@ def test_horizons_and_goals() -> None:
     assert contrastive.value_goals.trajectory == 1
     assert contrastive.value_goals.geometric
     assert contrastive.ensemble == 2
+
+
+def test_the_contrastive_critic_counts_all_pairs_alike() -> None:
+    """Mean cross entropy over the whole table, as the benchmark's critic has it."""
+    rng = np.random.default_rng(0)
+    rows = from_trajectories(*(rng.normal(size=(4, 11, d)).astype(np.float32) for d in (3, 2)))
+    agent = learner("contrastive_rl", NAVIGATE, Sizes(2, 8, 16, 1e-3))
+    key = jax.random.key(0)
+    batch = agent.batch(rows, key)
+    state = agent.init(key, batch)
+    logits = np.asarray(
+        agent.scores(state.params, batch.state, batch.action, batch.goal, "pairwise"), float
+    )
+    own = 1 / (1 + np.exp(-logits))
+    by_hand = -np.where(np.eye(16, dtype=bool), np.log(own), np.log(1 - own)).mean()
+    loss = agent.critic_loss(state.params, state, batch, key)
+    np.testing.assert_allclose(float(loss), by_hand, rtol=1e-5)
 
 
 def test_unknown_methods_and_widths() -> None:

@@ -1,6 +1,6 @@
 """The benchmark's settings: networks, goals and weights of each method in each family of tasks.
 
-Park et al. 2025, Tables 8-11 and their public configuration: three hidden layers of 512 units,
+Park et al. 2025, as in their public configuration: three hidden layers of 512 units,
 batches of 1024, Adam with step size 3e-4, and a weight of imitation that is tuned to the family.
 """
 
@@ -14,6 +14,7 @@ from goalward.baselines.offline import ACTOR_GOALS, OfflineActorCritic, OfflineG
 from goalward.baselines.qrl import QRL
 from goalward.bench.names import Name, Unknown
 from goalward.data.goal_mixtures import GoalMixture
+from goalward.losses.logistic import all_pairs_nce
 from goalward.methods.contrastive_rl import ContrastiveRL
 from goalward.nets.normalized import GoalValue, NormalizedMLP, ScaledInnerProductCritic
 from goalward.nets.plain_policies import UnitGaussianPolicy
@@ -132,6 +133,7 @@ def _qrl(name: Name, sizes: Sizes) -> Agent:
 def _contrastive_rl(name: Name, sizes: Sizes) -> Agent:
     return OfflineContrastiveRL(
         critic=ScaledInnerProductCritic(sizes.encoder, sizes.encoder),
+        contrast=all_pairs_nce,
         value_goals=GoalMixture(trajectory=1.0),
         bc=imitation("contrastive_rl", name),
         **_shared(name, sizes),
