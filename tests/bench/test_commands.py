@@ -33,7 +33,7 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[i
     return status, line
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["collect"]])
+@pytest.mark.parametrize("command", [[], ["train"], ["collect"], ["compare"]])
 def test_help_has_an_example_that_parses(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -388,7 +388,7 @@ def test_a_full_disk_keeps_what_is_there(
         with pytest.raises(Mendable, match=r"checkpoints \(No space left on device\); 20 is kept"):
             run(data, out)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(room, "_write", fail)
+        patch.setattr(room, "write_whole", fail)
         with pytest.raises(Mendable, match=r"run cannot be written \(No space left on device\)"):
             run(data, out)
     again: list[str] = []

@@ -1,6 +1,7 @@
-"""`goalward bench collect | train`: what the command line calls."""
+"""`goalward bench collect | train | compare`: what the command line calls."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -79,6 +80,42 @@ def register(add: Add) -> None:
         "--jobs", type=int, default=1, metavar="N", help="processes; the data do not depend on it"
     )
 
+    comparing = add(
+        "compare",
+        _compare,
+        "time a method against the official implementation, side by side on this machine",
+        "goalward bench compare contrastive_rl --env pointmaze-medium-navigate-v0 "
+        "--data data/pointmaze-medium-navigate-v0.npz --official ../ogbench "
+        "--python ../ogbench/venv/bin/python --batch 256 --width 64 --out compare.json",
+    )
+    comparing.add_argument(
+        "method", metavar="METHOD", help="gcbc, gcivl, gciql, qrl or contrastive_rl"
+    )
+    for name, form, letter, told in (
+        ("env", str, "NAME", "the data set"),
+        ("data", Path, "FILE", "its data file, on which both train"),
+        ("official", Path, "CHECKOUT", "a clone of the repository seohongpark/ogbench"),
+        ("out", Path, "FILE.json", "where what was found goes"),
+    ):
+        comparing.add_argument(f"--{name}", type=form, required=True, metavar=letter, help=told)
+    comparing.add_argument(
+        "--python",
+        default=sys.executable,
+        metavar="PYTHON",
+        help="runs the official code: it needs jax, flax, optax, numpy, distrax and "
+        "ml_collections; by default the one that runs this",
+    )
+    for option, letter, told in (
+        ("updates", "N", "timed in each of three repeats (500)"),
+        ("warmup", "N", "updates made before and not timed (100)"),
+        ("batch", "B", "transitions in a batch (1024)"),
+        ("width", "W", "units of each of three hidden layers (512)"),
+        ("seeds", "K", "time K learners of ours at once too"),
+    ):
+        comparing.add_argument(
+            f"--{option}", type=int, metavar=letter, help=told, default=argparse.SUPPRESS
+        )
+
 
 def _collect(options: argparse.Namespace) -> int:
     from tqdm import tqdm
@@ -120,4 +157,24 @@ def _train(options: argparse.Namespace) -> int:
         print(f"  task {task}  {rates.mean():.3f}{spread}")
     print(f"  all     {run.success.mean():.3f}")
     print(f"metrics: {options.out / 'metrics.jsonl'}; settings: {options.out / 'config.json'}")
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    # Two processes share a GPU's memory; JAX reads this when it first looks for devices.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    from dataclasses import fields
+
+    from tqdm import tqdm
+
+    from goalward.bench.compare import Comparison, compare, stages
+
+    asked = vars(options)
+    wanted = Comparison(**{f.name: asked[f.name] for f in fields(Comparison) if f.name in asked})
+    with tqdm(total=stages(wanted), file=sys.stderr, disable=None, leave=False) as bar:
+        lines = compare(
+            wanted, options.data, options.official, options.python, options.out, bar.update
+        )
+    print("\n".join(lines))
+    print(f"written to {options.out}")
     return 0

@@ -108,7 +108,7 @@ class Run:
             "transitions": int(self.data.size),
             "learner": re.sub(r" at 0x[0-9a-f]+", "", repr(self.agent)),
             "versions": {"python": python_version(), **{p: version(p) for p in PACKAGES}},
-            "device": _device(),
+            "device": device_name(),
         }
         self.key = jax.random.key(settings.seed)
         self.step = 0
@@ -237,7 +237,7 @@ class Run:
             for key in ("versions", "device"):
                 if old.get(key) != self.config[key]:
                     self.say(f"the {key} changed since the run began: bits may differ from here on")
-        _write(path, json.dumps(self.config, indent=1) + "\n")
+        write_whole(path, json.dumps(self.config, indent=1) + "\n")
 
     def _resume(self) -> LearnerState:
         """The states to go on from; what was logged after them is dropped."""
@@ -258,7 +258,7 @@ class Run:
                 self.seconds = entry["seconds"]
                 if "success" in entry:
                     self.success = np.array(entry["success"])
-        _write(path, "".join(line + "\n" for line in kept))
+        write_whole(path, "".join(line + "\n" for line in kept))
         if self.step >= self.settings.steps:
             self.say(f"the run has come to update {self.step}: there is nothing left to train")
             if self.success is None:
@@ -288,7 +288,8 @@ def _passed(every: int, before: int, now: int) -> bool:
     return now // every > before // every
 
 
-def _device() -> str:
+def device_name() -> str:
+    """The device that JAX computes on, and its kind."""
     device = jax.devices()[0]
     return f"{device.platform} ({device.device_kind})"
 
@@ -298,7 +299,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:16]}…"
 
 
-def _write(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
     """Replace a file at once, so that a kill leaves the old one or the new one."""
     part = path.with_name(f".{path.name}.part")
     part.write_text(text, encoding="utf-8")

@@ -1,0 +1,458 @@
+"""Ours and the official implementation side by side: updates per second on the same machine.
+
+Both train on the same file with the same sizes and settings, in turns, so that whatever else the
+machine does falls on both alike. Compilation, the first updates and evaluation are not timed.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from platform import machine, python_version
+from statistics import median
+from typing import Any
+
+import jax
+from jaxtyping import Array
+
+from goalward.baselines.offline import OfflineActor
+from goalward.bench.datasets import fingerprint, load
+from goalward.bench.environments import make
+from goalward.bench.names import Mendable, Unknown, parse
+from goalward.bench.presets import BATCH, LAYERS, WIDTH, Sizes, learner
+from goalward.bench.train import device_name, write_whole
+from goalward.data.trajectories import Dataset
+from goalward.protocol import Key, Learner, LearnerState
+from goalward.training.loop import fresh_states, train
+
+OFFICIAL = {
+    "gcbc": "gcbc",
+    "gcivl": "gcivl",
+    "gciql": "gciql",
+    "qrl": "qrl",
+    "contrastive_rl": "crl",
+}
+"""What the official code calls our methods."""
+
+NEEDS = ("jax", "flax", "optax", "numpy", "distrax", "ml_collections")
+"""What the official agents import."""
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "distrax")
+REPEATS = 3
+DISPATCH = 500
+"""The most updates of a dispatch: as many as `bench train` makes by default."""
+
+Timer = Callable[[int], float]
+"""From a number of updates to the seconds they took."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What to compare.
+
+    Attributes:
+        method: one of `OFFICIAL`.
+        env: the data set's name.
+        updates: timed in each repeat.
+        warmup: made before and not timed, compilation among them.
+        batch: transitions in a batch.
+        width: units of each hidden layer.
+        seeds: learners of ours side by side, in the last row of the table.
+    """
+
+    method: str
+    env: str
+    updates: int = 500
+    warmup: int = 100
+    batch: int = BATCH
+    width: int = WIDTH
+    seeds: int = 1
+
+    def __post_init__(self) -> None:
+        for field in ("updates", "warmup", "batch", "width", "seeds"):
+            if getattr(self, field) < 1:
+                raise Unknown(f"--{field} must be at least 1, not {getattr(self, field)}")
+        if self.updates > DISPATCH and self.updates % DISPATCH:
+            raise Unknown(
+                f"--updates above {DISPATCH} must be a multiple of it, the updates of a dispatch, "
+                f"which {self.updates} is not"
+            )
+
+    @property
+    def dispatch(self) -> int:
+        """Updates of a dispatch when ours is scanned."""
+        return min(self.updates, DISPATCH)
+
+
+@dataclass(frozen=True)
+class Row:
+    """Updates per second of one contender.
+
+    Attributes:
+        name: who, and in which form.
+        seeds: learners at once; the updates of all of them are counted.
+        repeats: one number a repeat.
+    """
+
+    name: str
+    seeds: int
+    repeats: list[float]
+
+    @property
+    def median(self) -> float:
+        """The middle one of the repeats."""
+        return median(self.repeats)
+
+
+def compare(
+    wanted: Comparison,
+    data: Path,
+    checkout: Path,
+    python: str,
+    out: Path,
+    tick: Callable[[], Any] = lambda: None,
+) -> list[str]:
+    """Time both, write what was found to `out`, and return the table's lines.
+
+    Args:
+        wanted: what to compare.
+        data: the data file of both.
+        checkout: of the official repository.
+        python: that has the official code's packages.
+        out: a JSON file.
+        tick: called `stages` times.
+
+    Raises:
+        Mendable: something is not there, or the official code fails.
+    """
+    name = parse(wanted.env)
+    agent = learner(wanted.method, name, Sizes(1, wanted.width, wanted.batch))  # complain first
+    impls = _impls(checkout)
+    _writable(out)
+    env = make(name)
+    held = load(data, env.observation_space.shape[0], env.action_space.shape[0])
+    agent = learner(
+        wanted.method, name, Sizes(env.action_space.shape[0], wanted.width, wanted.batch)
+    )
+    asked = {
+        "agent": OFFICIAL[wanted.method],
+        "config": _official_settings(agent, wanted),
+        "data": str(data.resolve()),
+        "needs": NEEDS,
+        "packages": PACKAGES,
+        "seed": 0,
+        "warmup": wanted.warmup,
+    }
+    with Official(python, impls, asked) as official:
+        if official.told["device"] != device_name():
+            raise Mendable(
+                f"the official code runs on {official.told['device']}, ours on {device_name()}: "
+                "install the same jax for both, or set JAX_PLATFORMS=cpu for both"
+            )
+        tick()
+        forms: dict[tuple[str, int], Timer] = {
+            ("official", 1): official,
+            ("ours, a dispatch an update", 1): Stepwise(agent, held),
+            ("ours, scanned", 1): Scanned(agent, held, 1, wanted.dispatch),
+        }
+        if wanted.seeds > 1:
+            together = Scanned(agent, held, wanted.seeds, wanted.dispatch)
+            forms[f"ours, scanned, {wanted.seeds} seeds in all", wanted.seeds] = together
+        for form, timer in forms.items():
+            if form != ("official", 1):  # which warmed up when it started
+                timer(_at_least(wanted.warmup, wanted.dispatch))
+                tick()
+        rows = race(forms, wanted.updates, tick)
+    found = {
+        **asdict(wanted),
+        "official": OFFICIAL[wanted.method],
+        "commit": commit(checkout),
+        "data": fingerprint(data),
+        "transitions": int(held.size),
+        "device": device_name(),
+        "machine": f"{machine()}, {os.cpu_count()} cores",
+        "parameters": {"official": official.told["parameters"], "ours": _size(agent, held)},
+        "versions": {
+            "official": official.told["versions"],
+            "ours": {
+                "python": python_version(),
+                **{p: version(p) for p in PACKAGES if p != "distrax"},
+            },
+        },
+        "updates_per_second": [
+            {
+                "name": row.name,
+                "seeds": row.seeds,
+                "median": round(row.median, 3),
+                "low": round(min(row.repeats), 3),
+                "high": round(max(row.repeats), 3),
+                "repeats": [round(rate, 3) for rate in row.repeats],
+                "times_official": round(row.median / rows[0].median, 3),
+            }
+            for row in rows
+        ],
+    }
+    write_whole(out, json.dumps(found, indent=1) + "\n")
+    return table(found)
+
+
+def stages(wanted: Comparison) -> int:
+    """How often `compare` ticks."""
+    return (3 + (wanted.seeds > 1)) * (1 + REPEATS)
+
+
+def race(
+    forms: dict[tuple[str, int], Timer], updates: int, tick: Callable[[], Any] = lambda: None
+) -> list[Row]:
+    """Updates per second of each timer, all in turn, `REPEATS` times."""
+    rows = [Row(name, seeds, []) for name, seeds in forms]
+    for _ in range(REPEATS):
+        for row, timer in zip(rows, forms.values(), strict=True):
+            row.repeats.append(row.seeds * updates / timer(updates))
+            tick()
+    return rows
+
+
+def table(found: dict[str, Any]) -> list[str]:
+    """The lines to print of what was found."""
+    official, ours = found["parameters"]["official"], found["parameters"]["ours"]
+    lines = [
+        f"{found['method']} (official: {found['official']}) on {found['env']}: batch "
+        f"{found['batch']}, width {found['width']}, on {found['device']}",
+        f"updates per second, median (lowest to highest) of {REPEATS} times {found['updates']}",
+    ]
+    for row in found["updates_per_second"]:
+        spread = f"({row['low']:.1f} to {row['high']:.1f})"
+        times = f"{row['times_official']:6.2f} times"
+        lines.append(f"  {row['name']:30}{row['median']:10.1f}  {spread:24}{times}")
+    lines.append(f"trained parameters: {official} official, {ours} ours")
+    return lines
+
+
+class Official:
+    """The official code in a process of its own; called, it times a number of updates.
+
+    Args:
+        python: which has its packages.
+        impls: the folder of its agents.
+        asked: what `goalward.bench.official` is told.
+
+    Raises:
+        Mendable: it does not run.
+    """
+
+    def __init__(self, python: str, impls: Path, asked: dict[str, Any]) -> None:
+        found = shutil.which(python)
+        if found is None:
+            raise Mendable(f"there is no {python} to run: name a Python with --python")
+        self.python = python
+        program = Path(__file__).with_name("official.py").read_text(encoding="utf-8")
+        self.errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
+        self.process = subprocess.Popen(
+            [os.path.abspath(found), "-c", program, json.dumps(asked)],
+            cwd=impls,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            text=True,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},  # a checkout stays as it is
+        )
+        try:
+            self.told = self._answer()
+        except BaseException:
+            self.close()
+            raise
+
+    def __call__(self, updates: int) -> float:
+        """The seconds of so many updates."""
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):  # it has ended: its last words say why
+            print(updates, file=self.process.stdin, flush=True)
+        return float(self._answer()["seconds"])
+
+    def _answer(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            status = self.process.wait()
+            self.errors.seek(0)
+            words = self.errors.read().strip().splitlines() or [f"exit status {status}"]
+            raise Mendable(
+                f"the official code fails ({words[-1]}): does {self.python} have the versions "
+                "that the checkout asks for?"
+            )
+        answer: dict[str, Any] = json.loads(line)
+        if "missing" in answer:
+            names = " ".join(answer["missing"])
+            raise Mendable(
+                f"{self.python} lacks what the official code imports: install it with "
+                f"`{self.python} -m pip install {names}`, or name another Python with --python"
+            )
+        return answer
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.kill()
+        self.process.communicate()
+        self.errors.close()
+
+    def __enter__(self) -> "Official":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Stepwise:
+    """Ours in the official form: a loop on the host, a dispatch an update.
+
+    The batch is drawn in that dispatch, where the official code draws it on the host.
+    """
+
+    def __init__(self, agent: Learner, data: Dataset) -> None:
+        self.agent, self.data = agent, data
+        self.key, self.step = jax.random.key(0), 0
+        states = _begin(agent, data, self.key, 1)
+        self.state = jax.tree.map(lambda leaf: leaf[0], states)
+
+    def __call__(self, updates: int) -> float:
+        """The seconds of so many updates."""
+        begun = time.perf_counter()
+        metrics = None
+        for _ in range(updates):
+            self.state, metrics = _update(self.agent, self.state, self.data, self.key, self.step)
+            self.step += 1
+        jax.block_until_ready((self.state, metrics))
+        return time.perf_counter() - begun
+
+
+class Scanned:
+    """Ours as `bench train` runs it: many updates a dispatch, for all seeds at once."""
+
+    def __init__(self, agent: Learner, data: Dataset, seeds: int, dispatch: int) -> None:
+        self.agent, self.data, self.seeds, self.dispatch = agent, data, seeds, dispatch
+        self.key, self.step = jax.random.key(0), 0
+        self.states = _begin(agent, data, self.key, seeds)
+
+    def __call__(self, updates: int) -> float:
+        """The seconds of so many updates of each seed, a multiple of a dispatch's."""
+        begun = time.perf_counter()
+        self.states, _ = train(
+            self.agent,
+            self.data,
+            self.key,
+            updates,
+            seeds=self.seeds,
+            states=self.states,
+            log_every=self.dispatch,
+            progress=_Silent(),
+            first=self.step,
+        )
+        jax.block_until_ready(self.states)
+        self.step += updates
+        return time.perf_counter() - begun
+
+
+class _Silent:
+    """A bar that shows nothing."""
+
+    total = 0
+
+    def update(self, n: int) -> None:
+        """Nothing is shown."""
+
+    def close(self) -> None:
+        """Nothing was shown."""
+
+
+def _begin(agent: Learner, data: Dataset, key: Key, seeds: int) -> LearnerState:
+    # Put in place, or all would be compiled again after the first dispatch.
+    states = fresh_states(agent, data, key, seeds)
+    return jax.device_put(states, jax.devices()[0])  # type: ignore[no-any-return]
+
+
+@partial(jax.jit, static_argnums=0)
+def _update(
+    agent: Any, state: LearnerState, data: Dataset, key: Key, step: Array | int
+) -> tuple[LearnerState, Any]:
+    key_batch, key_update = jax.random.split(jax.random.fold_in(key, step))
+    return agent.update(state, agent.batch(data, key_batch), key_update)  # type: ignore
+
+
+def _at_least(warmup: int, dispatch: int) -> int:
+    """The multiple of a dispatch's updates that is not below the warm-up's."""
+    return -(-warmup // dispatch) * dispatch
+
+
+def _official_settings(agent: Any, wanted: Comparison) -> dict[str, Any]:
+    """Our learner's settings in the official names; each agent takes those that it has."""
+    assert isinstance(agent, OfflineActor)
+    hidden, goals = [wanted.width] * LAYERS, agent.actor_goals
+    settings = {
+        "batch_size": wanted.batch,
+        "actor_hidden_dims": hidden,
+        "value_hidden_dims": hidden,
+        "latent_dim": wanted.width,
+        "lr": agent.learning_rate,
+        "discount": agent.gamma,
+        "actor_p_curgoal": goals.current,
+        "actor_p_trajgoal": goals.trajectory,
+        "actor_p_randomgoal": goals.random,
+        "actor_geom_sample": goals.geometric,
+    }
+    # The official code's weight of imitation; gcivl gives its own sense to the name.
+    return settings | ({"alpha": agent.bc} if hasattr(agent, "bc") else {})
+
+
+def _size(agent: Learner, data: Dataset) -> int:
+    state = jax.eval_shape(lambda: fresh_states(agent, data, jax.random.key(0)))
+    return sum(leaf.size for leaf in jax.tree.leaves(state.params))
+
+
+def _impls(checkout: Path) -> Path:
+    """The folder of the official agents."""
+    impls = checkout / "impls"
+    for file in ("agents/__init__.py", "utils/datasets.py"):
+        if not (impls / file).is_file():
+            raise Mendable(
+                f"{checkout} is no checkout of the official code (it has no impls/{file}): clone "
+                "its repository, seohongpark/ogbench, and name that folder with --official"
+            )
+    return impls.resolve()
+
+
+def _writable(out: Path) -> None:
+    """Complain now rather than after the measurement."""
+    if out.is_dir():
+        raise Unknown(f"{out} is a folder: name a file with --out")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out.parent).close()
+    except OSError as error:
+        raise Mendable(
+            f"{out} cannot be written ({error.strerror or error}): name another file with --out"
+        ) from error
+
+
+def commit(checkout: Path) -> str:
+    """The commit of a checkout, `unknown` where git does not say, with `+` if changed since."""
+
+    def git(*words: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", str(checkout), *words], capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    try:
+        if Path(git("rev-parse", "--show-toplevel")) != checkout.resolve():
+            return "unknown"  # a copy within some other repository
+        return git("rev-parse", "HEAD") + "+" * bool(git("status", "--porcelain", "--", "impls"))
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"

@@ -1,0 +1,362 @@
+"""The comparison with the official code, of which a tiny stand-in is written here."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("ogbench")
+pytest.importorskip("orbax.checkpoint")
+from goalward import cli
+from goalward.bench import compare as room
+from goalward.bench import presets
+from goalward.bench.compare import Comparison, Row, commit, race, stages, table
+from goalward.bench.datasets import fingerprint
+from goalward.bench.names import Unknown, parse
+from goalward.bench.presets import Sizes, learner
+
+NAME = "pointmaze-medium-navigate-v0"
+
+# What the driver uses of the official code, and a note of how it was used.
+AGENTS = """
+import json
+from types import SimpleNamespace
+import numpy as np
+
+print("noise on standard output")
+
+class Agent:
+    def __init__(self, config, calls):
+        self.config, self.calls = config, calls
+        params = {"modules_actor": np.zeros((3, 4)), "modules_target_critic": np.zeros(99)}
+        self.network = SimpleNamespace(params=params)
+
+    @classmethod
+    def create(cls, seed, observations, actions, config):
+        assert observations.shape == actions.shape == (1, 2), observations.shape
+        return cls(config, [seed])
+
+    def update(self, batch):
+        assert len(batch["observations"]) == self.config["batch_size"]
+        if self.config["fails_at"] == len(self.calls):
+            raise RuntimeError("the stand-in fails")
+        after = Agent(self.config, [*self.calls, 1])
+        told = {k: v for k, v in self.config.items() if k != "fails_at"}
+        with open(self.config["notes"], "w") as file:
+            json.dump({"calls": len(after.calls) - 1, "config": told}, file)
+        return after, {"loss": np.float32(0)}
+
+agents = {"gcbc": Agent}
+"""
+SETTINGS = """
+def get_config():
+    return dict(
+        batch_size=1, discount=0.5, actor_hidden_dims=(1,), actor_p_trajgoal=0.0, lr=0.0,
+        notes={notes!r}, fails_at={fails_at},
+    )
+"""
+DATASETS = """
+import numpy as np
+
+class Dataset(dict):
+    @classmethod
+    def create(cls, **fields):
+        return cls(fields)
+
+class GCDataset:
+    def __init__(self, dataset, config):
+        self.dataset = dataset
+        assert {{k: v.dtype for k, v in dataset.items()}} == dict.fromkeys(
+            ("observations", "actions", "terminals", "valids"), np.float32
+        )
+        np.savez({seen!r}, **dataset)
+
+    def sample(self, count):
+        rows = np.random.randint(len(self.dataset["valids"]), size=count)
+        return {{name: values[rows] for name, values in self.dataset.items()}}
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    return stand_in(tmp_path)
+
+
+def stand_in(folder: Path, fails_at: int = -1) -> Path:
+    """A folder laid out like the official repository."""
+    impls = folder / "official" / "impls"
+    notes, seen = str(folder / "notes.json"), str(folder / "seen.npz")
+    for path, text in {
+        "agents/__init__.py": AGENTS,
+        "agents/gcbc.py": SETTINGS.format(notes=notes, fails_at=fails_at),
+        "utils/__init__.py": "",
+        "utils/datasets.py": DATASETS.format(seen=seen),
+    }.items():
+        (impls / path).parent.mkdir(parents=True, exist_ok=True)
+        (impls / path).write_text(text)
+    return folder / "official"
+
+
+def command(file: Path, checkout: Path, **changes: object) -> list[str]:
+    options = {
+        "env": NAME,
+        "data": file,
+        "official": checkout,
+        "python": sys.executable,
+        "out": checkout.parent / "found" / "compare.json",
+        "updates": 5,
+        "warmup": 7,
+        "batch": 16,
+        "width": 8,
+    } | changes
+    method = str(options.pop("method", "gcbc"))
+    return ["bench", "compare", method, *(f"--{k}={v}" for k, v in options.items())]
+
+
+def test_side_by_side(
+    data: Path,
+    checkout: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in (presets, room):
+        monkeypatch.setattr(module, "LAYERS", 1)  # less to compile
+    assert cli.main(command(data, checkout)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"gcbc (official: gcbc) on {NAME}: batch 16, width 8, on cpu")
+    forms = ["official", "ours, a dispatch an update", "ours, scanned"]
+    assert [line[:30].strip() for line in lines[2:5]] == forms
+    assert lines[2].endswith(" 1.00 times")
+
+    found = json.loads((checkout.parent / "found" / "compare.json").read_text())
+    sizes = {"updates": 5, "warmup": 7, "batch": 16, "width": 8, "seeds": 1, "transitions": 2000}
+    assert found.items() >= sizes.items()
+    assert found["data"] == fingerprint(data)
+    assert found["commit"] == "unknown"
+    assert found["device"].startswith("cpu")
+    assert found["versions"]["official"] == found["versions"]["ours"]
+    # A layer of 8 from state and goal of 2 numbers each, then a mean of 2; without the target.
+    ours = (4 * 8 + 8) + (8 * 2 + 2)
+    assert found["parameters"] == {"official": 12, "ours": ours}
+    rows = found["updates_per_second"]
+    assert [row["name"] for row in rows] == forms
+    assert all(len(row["repeats"]) == 3 for row in rows)
+    assert all(row["low"] <= row["median"] <= row["high"] for row in rows)
+
+    notes = json.loads((checkout.parent / "notes.json").read_text())
+    assert notes["calls"] == 7 + 3 * 5  # each order on top of the one before
+    told = notes["config"]
+    assert told.pop("notes")
+    assert told == {
+        "batch_size": 16,
+        "discount": 0.99,
+        "actor_hidden_dims": [8],
+        "actor_p_trajgoal": 1.0,
+        "lr": 3e-4,
+    }
+    with np.load(data) as file, np.load(checkout.parent / "seen.npz") as seen:
+        for field in ("observations", "actions"):
+            np.testing.assert_array_equal(seen[field], file[field])
+        (ends,) = np.nonzero(file["terminals"])
+        # The last row has no action and the one before is the last that does.
+        np.testing.assert_array_equal(np.flatnonzero(seen["valids"] == 0), ends)
+        np.testing.assert_array_equal(
+            np.flatnonzero(seen["terminals"]), np.sort(np.append(ends, ends - 1))
+        )
+
+
+def test_all_take_turns_and_the_median_counts() -> None:
+    clocks = {("a", 1): [1.0, 4.0, 2.0], ("b", 4): [8.0, 2.0, 1.0]}
+    order = []
+
+    def timer(name: str, times: list[float]):
+        def run(updates: int) -> float:
+            order.append((name, updates))
+            return times.pop(0)
+
+        return run
+
+    ticks = []
+    rows = race({k: timer(k[0], list(v)) for k, v in clocks.items()}, 8, lambda: ticks.append(1))
+    assert order == [("a", 8), ("b", 8)] * 3
+    assert len(ticks) == 6
+    assert rows == [Row("a", 1, [8.0, 2.0, 4.0]), Row("b", 4, [4.0, 16.0, 32.0])]
+    assert [row.median for row in rows] == [4.0, 16.0]
+
+
+def test_table_shows_median_and_range() -> None:
+    row = {"name": "ours, scanned", "low": 1.0, "median": 20.04, "high": 30.0}
+    found = {
+        **{"method": "qrl", "official": "qrl", "env": NAME, "batch": 4, "width": 8, "updates": 5},
+        "device": "cpu (cpu)",
+        "parameters": {"official": 7, "ours": 9},
+        "updates_per_second": [row | {"times_official": 2.5}],
+    }
+    _, what, line, sizes = table(found)
+    assert what == "updates per second, median (lowest to highest) of 3 times 5"
+    assert " ".join(line.split()) == "ours, scanned 20.0 (1.0 to 30.0) 2.50 times"
+    assert sizes == "trained parameters: 7 official, 9 ours"
+
+
+def test_seeds_count_together_and_the_bar_ends_full(
+    data: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Timed:
+        told = {"device": room.device_name(), "parameters": 1, "versions": {}}  # noqa: RUF012
+
+        def __init__(self, *given: object) -> None:
+            made.append(given[2:])
+
+        def __call__(self, updates: int) -> float:
+            asked.append(updates)
+            return 1.0
+
+        def __enter__(self) -> "Timed":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            """Nothing ran."""
+
+    for name in ("Official", "Stepwise", "Scanned"):
+        monkeypatch.setattr(room, name, Timed)
+    ticks: list[int] = []
+    asked: list[int] = []
+    made: list[tuple] = []
+    for seeds in (1, 3):
+        for told in (ticks, asked, made):
+            told.clear()
+        wanted = Comparison("gcbc", NAME, updates=40, warmup=100, batch=4, width=8, seeds=seeds)
+        out = tmp_path / "compare.json"
+        room.compare(wanted, data, checkout, "python", out, lambda: ticks.append(1))
+        assert len(ticks) == stages(wanted)
+        warm = 2 + (seeds > 1)
+        assert asked[:warm] == [120] * warm  # whole dispatches, 100 at the least
+        assert asked[warm:] == [40] * 3 * (warm + 1)
+        assert made[2:] == [(1, 40), (seeds, 40)][: warm - 1]  # scanned: seeds and dispatch
+        rows = json.loads(out.read_text())["updates_per_second"]
+        assert [row["median"] for row in rows] == [40, 40, 40, 40 * seeds][: warm + 1]
+
+
+@pytest.mark.parametrize("method", room.OFFICIAL)
+def test_settings_in_the_official_names(method: str) -> None:
+    wanted = Comparison(method, "antmaze-giant-stitch-v0", width=16, batch=8)
+    agent = learner(method, parse(wanted.env), Sizes(8, 16, 8))
+    told = room._official_settings(agent, wanted)
+    stitch = (1.0, 0.0) if method == "gcbc" else (0.5, 0.5)
+    assert (told["actor_p_trajgoal"], told["actor_p_randomgoal"]) == stitch
+    assert told["discount"] == 0.995
+    weights = {"gciql": 0.3, "qrl": 0.003, "contrastive_rl": 0.1}
+    assert told.get("alpha") == weights.get(method)
+
+
+def test_commit(tmp_path: Path) -> None:
+    def git(*words: str) -> str:
+        who = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+        done = subprocess.run(
+            ["git", "-C", str(tmp_path), *who, *words], check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    git("init", "-q")
+    file = stand_in(tmp_path).parent / "official" / "impls" / "agents" / "gcbc.py"
+    git("add", "official")
+    git("commit", "-q", "-m", "one")
+    assert commit(tmp_path / "official") == "unknown"  # not a repository of its own
+    (tmp_path / "impls").mkdir()
+    assert commit(tmp_path) == git("rev-parse", "HEAD")
+    file.rename(tmp_path / "impls" / "changed.py")
+    assert commit(tmp_path) == git("rev-parse", "HEAD") + "+"
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "told"),
+    [
+        ({"method": "sac"}, 2, "no method is called 'sac'"),
+        ({"env": "maze"}, 2, "called 'maze'"),
+        ({"updates": 0}, 2, "--updates must be at least 1"),
+        ({"updates": 750}, 2, "must be a multiple"),
+        ({"method": "qrl", "width": 12}, 2, "--width that 8 divides"),
+        ({"out": "."}, 2, "is a folder: name a file"),
+        ({"official": "."}, 1, "(it has no impls/agents/__init__.py): clone"),
+        ({"data": "no.npz"}, 1, "there is no file no.npz"),
+        ({"env": "antmaze-medium-navigate-v0"}, 1, "another environment's data"),
+        ({"python": "no-such-python"}, 1, "no no-such-python to run"),
+    ],
+)
+def test_a_wrong_call_is_one_line(
+    changes: dict[str, object],
+    status: int,
+    told: str,
+    data: Path,
+    checkout: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(checkout.parent)
+    got, line = complaint(capsys, command(data, checkout, **changes))
+    assert got == status
+    assert told in line
+    assert not (checkout.parent / "found" / "compare.json").exists()
+
+
+def complaint(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> tuple[int, str]:
+    """Exit status and the one line of a command that fails."""
+    status = cli.main(arguments)
+    said = capsys.readouterr()
+    assert said.out == ""
+    (line,) = said.err.splitlines()
+    assert line.startswith("goalward: ")
+    return status, line
+
+
+def test_missing_packages_are_named(
+    data: Path,
+    checkout: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    agents = checkout / "impls" / "agents" / "__init__.py"
+    agents.write_text("import not_there\n")
+    monkeypatch.setattr(room, "NEEDS", ("jax", "not_there", "nor_this"))
+    status, line = complaint(capsys, command(data, checkout))
+    assert status == 1
+    assert f"`{sys.executable} -m pip install not_there nor_this`" in line
+    monkeypatch.setattr(room, "NEEDS", ("jax",))
+    assert "pip install not_there`" in complaint(capsys, command(data, checkout))[1]
+
+
+@pytest.mark.parametrize("fails_at", [3, 9])
+def test_a_failure_of_theirs_is_one_line(
+    fails_at: int,
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for form in ("Stepwise", "Scanned"):
+        monkeypatch.setattr(room, form, lambda *_: lambda updates: 1.0)
+    checkout = stand_in(tmp_path, fails_at)
+    status, line = complaint(capsys, command(data, checkout))
+    assert status == 1
+    assert "the official code fails (RuntimeError: the stand-in fails)" in line
+
+
+def test_both_run_on_the_same_device(
+    data: Path,
+    checkout: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(room, "device_name", lambda: "gpu (other)")
+    status, line = complaint(capsys, command(data, checkout))
+    assert status == 1
+    assert "official code runs on cpu (cpu), ours on gpu (other)" in line
+
+
+def test_too_few_to_time() -> None:
+    for field in ("updates", "warmup", "batch", "width", "seeds"):
+        with pytest.raises(Unknown, match=f"--{field} must be at least 1, not 0"):
+            Comparison("gcbc", NAME, **{field: 0})
