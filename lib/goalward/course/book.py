@@ -291,6 +291,7 @@ def _finish(root: Path, toc: dict[str, Any], new: Path) -> None:
     front = f"{toc['root']}.html"
     (new / "index.html").write_text(
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Goalward</title>\n'
+        '<link rel="icon" href="data:,">\n'  # or browsers ask for a favicon that is not there
         f'<meta http-equiv="refresh" content="0; url={front}"></head>\n'
         f'<body><main><h1><a href="{front}">Goalward</a></h1></main></body></html>\n',
         encoding="utf-8",

@@ -46,7 +46,7 @@ class Maze:
 
 
 def mazes() -> dict[str, Maze]:
-    """The medium, large and teleport maps; giant is left out (it asks for more data, not ideas)."""
+    """The medium, large and teleport maps; giant is left out."""
     return {
         "medium": Maze(
             "######## #..##..# #..#...# ##...### #..#...# #.#..#.# #...#..# ########",
