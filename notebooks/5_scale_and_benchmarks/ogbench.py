@@ -127,7 +127,9 @@ here.show(
 #   came later. $g$ is uniform over the rest of the episode.
 # - **CRL**, contrastive RL: with $g$ a geometric time ahead, the critic's optimum is
 #   $\log p(g\mid s,a)/p(g)$. Actions are weighted by how much they raise it,
+#
 #   $$\pi\propto\beta(a\mid s)\left[\frac{p(g\mid s,a)}{p(g\mid s)}\right]^{\alpha},$$
+#
 #   where $\alpha$ (here 2) is the sharpness of the policy.
 #
 # Four look at **single steps** and let values spread:
