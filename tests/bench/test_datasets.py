@@ -33,7 +33,7 @@ def save(path: Path, **changes: np.ndarray | None) -> Path:
 
 
 def test_a_file_becomes_a_data_set(tmp_path: Path) -> None:
-    data = datasets.load(save(tmp_path / "a.npz"), observation=3, action=2)
+    data = datasets.load(save(tmp_path / "a.npz"), observation=(3,), action=2)
     np.testing.assert_array_equal(data.observations, arrays()["observations"])
     np.testing.assert_array_equal(data.anchors, [0, 1, 3, 4])
     np.testing.assert_array_equal(data.left, [2, 1, 0, 2, 1, 0])
@@ -114,9 +114,63 @@ def test_damaged_and_missing_files_are_one_line(tmp_path: Path) -> None:
 def test_data_of_another_environment_are_refused(tmp_path: Path) -> None:
     path = save(tmp_path / "a.npz")
     with pytest.raises(Mendable, match="observations of 3 numbers where the environment's have 29"):
-        datasets.load(path, observation=29, action=2)
+        datasets.load(path, observation=(29,), action=2)
+    with pytest.raises(Mendable, match="of 3 numbers where the environment's have 64 x 64 x 3: is"):
+        datasets.load(path, observation=(64, 64, 3), action=2)
     with pytest.raises(Mendable, match="actions of 2 numbers where the environment's have 8"):
-        datasets.load(path, observation=3, action=8)
+        datasets.load(path, observation=(3,), action=8)
+    with pytest.raises(Mendable, match="of 2 numbers where the environment's have one choice amon"):
+        datasets.load(path, observation=(3,), action=8, discrete=True)
+
+
+def images(**changes: np.ndarray) -> dict[str, np.ndarray]:
+    """The same episodes, of which one sees images and chooses."""
+    rng = np.random.default_rng(0)
+    return {
+        "observations": rng.integers(0, 256, (6, 8, 8, 6)).astype(np.uint8),
+        "actions": np.array([0, 7, 3, 1, 2, 5], np.int64),
+    } | changes
+
+
+def test_images_stay_bytes_and_choices_are_integers(tmp_path: Path) -> None:
+    from ogbench import load_dataset
+
+    path = save(tmp_path / "a.npz", **images())
+    ours = datasets.load(path, observation=(8, 8, 6), action=8, discrete=True)
+    assert (ours.observations.dtype, ours.actions.dtype) == (np.uint8, np.int32)
+    np.testing.assert_array_equal(ours.observations, images()["observations"])
+    theirs, rows = load_dataset(path, np.uint8, np.int32), np.asarray(ours.anchors)
+    np.testing.assert_array_equal(theirs["observations"], ours.observations[rows])
+    np.testing.assert_array_equal(theirs["next_observations"], ours.observations[rows + 1])
+    np.testing.assert_array_equal(theirs["actions"], ours.actions[rows])
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"observations": np.zeros((6, 8, 8, 6), np.float32)}, "float32 of shape (6, 8, 8, 6): th"),
+        ({"observations": np.zeros((6, 64), np.uint8)}, "or images, uint8 of shape (rows, height,"),
+        ({"observations": np.zeros((6, 8, 8, 3), np.uint8)}, "8 x 8 x 3 numbers where the environ"),
+        ({"actions": np.zeros((6, 1), np.int32)}, "they must be float32, one row a time step, or"),
+        ({"actions": np.zeros((6, 8), np.float32)}, "actions of 8 numbers where the environment's"),
+        ({"actions": np.full(6, 8)}, "an action 8 where the environment's are numbered from 0 to"),
+        ({"actions": np.array([0, 1, -1, 0, 0, 0])}, "but some are negative"),
+        ({"actions": np.zeros(5, np.int32)}, "same number of rows"),
+    ],
+)
+def test_a_wrong_file_of_images_is_one_line(tmp_path: Path, changes: dict, told: str) -> None:
+    path = save(tmp_path / "a.npz", **images(**changes))
+    with pytest.raises(Mendable) as error:
+        datasets.load(path, observation=(8, 8, 6), action=8, discrete=True)
+    assert told in str(error.value)
+    assert "a.npz" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_choices_are_no_vectors(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.npz", actions=np.zeros(6, np.int32))
+    with pytest.raises(Mendable, match="one choice where the environment's have 2: is it another"):
+        datasets.load(path, observation=(3,), action=2)
 
 
 class Server:
@@ -176,13 +230,18 @@ def test_a_stopped_download_leaves_nothing(home: Path, monkeypatch: pytest.Monke
 
 
 def test_names() -> None:
-    assert len(NAMES) == 47
+    assert len(NAMES) == 85
+    assert sum(name.visual for name in NAMES.values()) == 35
+    assert sum(name.discrete for name in NAMES.values()) == 3
+    assert sum(name.images for name in NAMES.values()) == 38
+    assert parse("visual-scene-play-v0").environment == "visual-scene-v0"
+    assert parse("powderworld-hard-play-v0").environment == "powderworld-hard-v0"
     assert NAME.environment == "pointmaze-medium-v0"
     assert parse("scene-play-v0").environment == "scene-v0"
     with pytest.raises(Unknown, match="did you mean pointmaze-giant-stitch-v0"):
         parse("pointmaze-gaint-stitch-v0")
-    with pytest.raises(Unknown, match="images"):
-        parse("visual-antmaze-medium-navigate-v0")
+    with pytest.raises(Unknown, match="no data set called 'visual-pointmaze-medium-navigate-v0'"):
+        parse("visual-pointmaze-medium-navigate-v0")
     with pytest.raises(Unknown, match="one is pointmaze-medium-navigate-v0"):
         parse("hopper")
 

@@ -49,7 +49,7 @@ class Guide:
 def test_each_seed_in_each_task() -> None:
     """Five seeds, of which each goes for the next task's goal: a shifted identity."""
     arena = Arena(NAME, seeds=5, max_steps=450)
-    assert (arena.tasks, arena.observation, arena.action) == (5, 2, 2)
+    assert (arena.tasks, arena.observation, arena.action) == (5, (2,), 2)
     wanted = jnp.array(np.roll(GOALS, -1, axis=0))
     success = arena.success(Guide(), wanted, episodes=1, entropy=(0,))
     np.testing.assert_array_equal(success, np.roll(np.eye(5), 1, axis=1))

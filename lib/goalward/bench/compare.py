@@ -137,7 +137,7 @@ def compare(
     impls = _impls(checkout)
     _writable(out)
     env = make(name)
-    held = load(data, env.observation_space.shape[0], env.action_space.shape[0])
+    held = load(data, env.observation_space.shape, env.action_space.shape[0])
     agent = learner(
         wanted.method, name, Sizes(env.action_space.shape[0], wanted.width, wanted.batch)
     )

@@ -2,7 +2,9 @@
 
 A file holds flat arrays over the rows of all episodes: `observations`, `actions`, `terminals`
 (true on the last row of each episode, whose action was never taken), the physics' `qpos` and
-`qvel`, and `button_states` where there are buttons. Training uses the first three.
+`qvel`, and `button_states` where there are buttons. Training uses the first three. Observations are
+vectors, or images of bytes that stay bytes on the device; actions are vectors, or numbers of
+choices.
 """
 
 import hashlib
@@ -31,7 +33,7 @@ Arrays = dict[str, np.ndarray]
 
 
 def read(path: Path) -> Arrays:
-    """The arrays of a data file, checked; observations and actions as float32.
+    """The arrays of a data file, checked; vectors as float32, choices as int32.
 
     Raises:
         Mendable: the file is not there, is damaged, or is not what the benchmark's format says.
@@ -52,23 +54,42 @@ def read(path: Path) -> Arrays:
     return _checked(path, arrays)
 
 
-def load(path: Path, observation: int | None = None, action: int | None = None) -> Dataset:
+def load(
+    path: Path,
+    observation: tuple[int, ...] | None = None,
+    action: int | None = None,
+    discrete: bool = False,
+) -> Dataset:
     """A data file, checked, on the device.
 
     Args:
-        observation: how many numbers the environment observes, to compare with the file's.
-        action: how many its actions have.
+        observation: the shape of what the environment observes, to compare with the file's.
+        action: how many numbers its actions have.
+        discrete: they are choices instead, among `action`.
 
     Raises:
         Mendable: as `read`, or the file belongs to another environment.
     """
     arrays = read(path)
-    for field, wanted in (("observations", observation), ("actions", action)):
-        found = arrays[field].shape[1]
-        if wanted is not None and found != wanted:
+    other = "is it another environment's data?"
+    found, wanted = arrays["observations"].shape[1:], observation
+    if wanted is not None and found != wanted:
+        raise Mendable(
+            f"{path} has observations of {_times(found)} numbers where the environment's have "
+            f"{_times(wanted)}: {other}"
+        )
+    if action is not None:
+        actions = arrays["actions"]
+        here = "one choice" if actions.ndim == 1 else f"{actions.shape[1]} numbers"
+        there = f"one choice among {action}" if discrete else str(action)
+        if discrete != (actions.ndim == 1) or (not discrete and actions.shape[1] != action):
             raise Mendable(
-                f"{path} has {field} of {found} numbers where the environment's have {wanted}: "
-                "is it another environment's data?"
+                f"{path} has actions of {here} where the environment's have {there}: {other}"
+            )
+        if discrete and actions.max() >= action:
+            raise Mendable(
+                f"{path} has an action {actions.max()} where the environment's are numbered from 0 "
+                f"to {action - 1}: {other}"
             )
     return from_flat(*(arrays[field] for field in FIELDS))
 
@@ -77,12 +98,19 @@ def _checked(path: Path, arrays: Arrays) -> Arrays:
     missing = [field for field in FIELDS if field not in arrays]
     if missing:
         raise Mendable(f"{path} has no {_list(missing)}: a data file has {_list(FIELDS)}")
-    for field in ("observations", "actions"):
+    images = arrays["observations"].dtype == np.uint8 and arrays["observations"].ndim == 4
+    choices = np.issubdtype(arrays["actions"].dtype, np.integer) and arrays["actions"].ndim == 1
+    for field, special, instead in (
+        ("observations", images, "images, uint8 of shape (rows, height, width, bands)"),
+        ("actions", choices, "integers, one a row"),
+    ):
         values = arrays[field]
+        if special:
+            continue
         if values.ndim != 2 or not np.issubdtype(values.dtype, np.floating):
             raise Mendable(
                 f"{field} of {path} are {values.dtype} of shape {values.shape}: they must be "
-                "float32, one row a time step"
+                f"float32, one row a time step, or {instead}"
             )
         arrays[field] = values.astype(np.float32, copy=False)
         bad = ~np.isfinite(arrays[field]).all(axis=1)
@@ -91,6 +119,10 @@ def _checked(path: Path, arrays: Arrays) -> Arrays:
                 f"{field} of {path} are not finite in {bad.sum()} rows, first in row "
                 f"{int(bad.argmax())}: drop those episodes"
             )
+    if choices:
+        if len(arrays["actions"]) and arrays["actions"].min() < 0:
+            raise Mendable(f"actions of {path} are choices numbered from 0, but some are negative")
+        arrays["actions"] = arrays["actions"].astype(np.int32)
     ends = arrays["terminals"]
     if ends.ndim != 1 or not np.isin(ends, (0, 1)).all():
         raise Mendable(
@@ -181,6 +213,10 @@ def fingerprint(path: Path) -> str:
 
 def _line(error: Exception) -> str:
     return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
 
 
 def _list(words: tuple[str, ...] | list[str]) -> str:

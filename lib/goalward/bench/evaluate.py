@@ -1,4 +1,4 @@
-"""Success in the benchmark's own environment: five fixed goals, greedy actions.
+"""Success in the benchmark's own environment: five fixed goals, mostly greedy actions.
 
 Each seed of a run has one environment for each task. They step side by side, and one jitted call a
 step computes the actions of all seeds in all tasks.
@@ -9,13 +9,15 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Shaped
 
 from goalward.bench.environments import make, seeded
 from goalward.bench.names import Name
-from goalward.protocol import Agent, LearnerState
+from goalward.protocol import Agent, Key, LearnerState
+
+CHOICE_TEMPERATURE = 0.3
+"""Of choices among a few actions, as the benchmark evaluates them; vectors are greedy."""
 
 
 class Arena:
@@ -34,18 +36,20 @@ class Arena:
         count = seeds * self.tasks
         self.lanes = [first, *(make(name, **settings) for _ in range(count - 1))]
         self.shape = (seeds, self.tasks)
-        space = first.action_space
-        self.low, self.high = space.low, space.high
+        self.space = first.action_space
+        self.discrete = name.discrete
+        self.temperature = CHOICE_TEMPERATURE if name.discrete else 0.0
 
     @property
-    def observation(self) -> int:
-        """How many numbers an observation has."""
-        return int(self.lanes[0].observation_space.shape[0])
+    def observation(self) -> tuple[int, ...]:
+        """The shape of an observation."""
+        shape: tuple[int, ...] = self.lanes[0].observation_space.shape
+        return shape
 
     @property
     def action(self) -> int:
-        """How many numbers an action has."""
-        return len(self.low)
+        """How many numbers an action has, or how many actions there are to choose from."""
+        return int(self.space.n if self.discrete else self.space.shape[0])
 
     def success(
         self, agent: Agent, states: LearnerState, episodes: int, entropy: Sequence[int]
@@ -57,7 +61,8 @@ class Arena:
             episodes: of each task.
             entropy: numbers from which everything random follows.
         """
-        won = np.zeros(len(self.lanes))
+        won, steps = np.zeros(len(self.lanes)), 0
+        key = jax.random.key(np.random.SeedSequence(entropy).generate_state(1)[0])
         with seeded(self.lanes[0], *entropy) as rng:
             for env in self.lanes:
                 env.unwrapped.action_space.seed(int(rng.integers(2**31)))
@@ -65,7 +70,8 @@ class Arena:
             starts = [self._start(lane, rng) for lane in range(len(self.lanes))]
             observations, goals = (np.stack(part) for part in zip(*starts, strict=True))
             while left.any():
-                actions = self._act(agent, states, observations, goals)
+                actions = self._act(agent, states, observations, goals, key, steps)
+                steps += 1
                 for lane in np.flatnonzero(left).tolist():
                     seen, _, ended, cut, told = self.lanes[lane].step(actions[lane])
                     observations[lane] = seen
@@ -80,24 +86,39 @@ class Arena:
         observation, told = self.lanes[lane].reset(
             seed=int(rng.integers(2**31)), options={"task_id": lane % self.tasks + 1}
         )
-        return observation.astype(np.float32), told["goal"].astype(np.float32)
+        kind = np.uint8 if len(self.observation) == 3 else np.float32  # images stay bytes
+        return observation.astype(kind), told["goal"].astype(kind)
 
     def _act(
-        self, agent: Agent, states: LearnerState, observations: np.ndarray, goals: np.ndarray
+        self,
+        agent: Agent,
+        states: LearnerState,
+        observations: np.ndarray,
+        goals: np.ndarray,
+        key: Key,
+        step: int,
     ) -> np.ndarray:
-        shaped = (leaf.reshape(*self.shape, -1) for leaf in (observations, goals))
-        actions = np.asarray(_greedy(agent, states, *shaped))
-        return np.clip(actions.reshape(len(self.lanes), -1), self.low, self.high)
+        shaped = (leaf.reshape(*self.shape, *self.observation) for leaf in (observations, goals))
+        actions = np.asarray(_actions(agent, states, *shaped, key, step, self.temperature))
+        if self.discrete:
+            return actions.reshape(-1)
+        return np.clip(actions.reshape(len(self.lanes), -1), self.space.low, self.space.high)
 
 
 @partial(jax.jit, static_argnums=0)
-def _greedy(
-    agent: Any, states: LearnerState, observations: Array, goals: Array
-) -> Float[Array, "seeds tasks actions"]:
-    key = jax.random.key(0)  # has no effect at temperature 0
+def _actions(
+    agent: Any,
+    states: LearnerState,
+    observations: Array,
+    goals: Array,
+    key: Key,
+    step: int | Array,
+    temperature: float | Array,
+) -> Shaped[Array, "seeds tasks *action"]:
+    keys = jax.random.split(jax.random.fold_in(key, step), observations.shape[:2])
 
-    def one(state: LearnerState, observation: Array, goal: Array) -> Array:
-        action, _ = agent.act(state, observation, goal, (), key, jnp.zeros(()))
+    def one(state: LearnerState, observation: Array, goal: Array, key: Key) -> Array:
+        action, _ = agent.act(state, observation, goal, (), key, temperature)
         return action
 
-    return jax.vmap(jax.vmap(one, in_axes=(None, 0, 0)))(states, observations, goals)
+    return jax.vmap(jax.vmap(one, in_axes=(None, 0, 0, 0)))(states, observations, goals, keys)

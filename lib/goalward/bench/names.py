@@ -21,20 +21,36 @@ class Name:
 
     Attributes:
         text: the whole name.
-        family: pointmaze, antmaze, humanoidmaze, antsoccer, cube, scene or puzzle.
+        family: pointmaze, antmaze, humanoidmaze, antsoccer, cube, scene, puzzle or powderworld.
         size: which maze, or how many things; empty for scene.
         kind: how it was collected: navigate, stitch, explore, play or noisy.
+        visual: whether it shows pictures of a world that has a data set of states too.
     """
 
     text: str
     family: str
     size: str
     kind: str
+    visual: bool = False
 
     @property
     def environment(self) -> str:
         """The environment's own name: the data set's without the word for its kind."""
-        return "-".join(part for part in (self.family, self.size, "v0") if part)
+        return _join("visual" if self.visual else "", self.family, self.size, "v0")
+
+    @property
+    def images(self) -> bool:
+        """Whether observations are images of unsigned bytes; else they are real numbers."""
+        return self.visual or self.discrete
+
+    @property
+    def discrete(self) -> bool:
+        """Whether an action is one of a few; else it is a vector."""
+        return self.family == "powderworld"
+
+
+def _join(*parts: str) -> str:
+    return "-".join(part for part in parts if part)
 
 
 _MAZES = ("medium", "large", "giant", "teleport")
@@ -49,31 +65,31 @@ _FAMILIES: dict[str, dict[str, tuple[str, ...]]] = {
     "cube": dict.fromkeys(("single", "double", "triple", "quadruple"), ("play", "noisy")),
     "scene": {"": ("play", "noisy")},
     "puzzle": dict.fromkeys(("3x3", "4x4", "4x5", "4x6"), ("play", "noisy")),
+    "powderworld": dict.fromkeys(("easy", "medium", "hard"), ("play",)),
 }
+_VISUAL = ("antmaze", "humanoidmaze", "cube", "scene", "puzzle")
 
 NAMES: dict[str, Name] = {
     name.text: name
+    for visual in (False, True)
     for family, sizes in _FAMILIES.items()
+    if not visual or family in _VISUAL
     for size, kinds in sizes.items()
     for kind in kinds
-    for name in [Name("-".join(p for p in (family, size, kind, "v0") if p), family, size, kind)]
+    for text in [_join("visual" if visual else "", family, size, kind, "v0")]
+    for name in [Name(text, family, size, kind, visual)]
 }
-"""The 47 data sets whose observations are states (not images)."""
+"""The 85 data sets: 47 of states, 35 of pictures, 3 of powder worlds."""
 
 
 def parse(text: str) -> Name:
     """The data set of that name.
 
     Raises:
-        Unknown: there is none, or its observations are images.
+        Unknown: there is none.
     """
     if text in NAMES:
         return NAMES[text]
-    if text.startswith(("visual-", "powderworld-")):
-        raise Unknown(
-            f"{text} has images for observations, which no method here encodes yet: take a data "
-            "set of states, such as antmaze-medium-navigate-v0"
-        )
     near = get_close_matches(text, NAMES, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else "one is pointmaze-medium-navigate-v0"
-    raise Unknown(f"OGBench has no data set of states called {text!r}: {hint}")
+    raise Unknown(f"OGBench has no data set called {text!r}: {hint}")

@@ -95,7 +95,7 @@ class Run:
         learner(settings.method, self.name, Sizes(1, settings.width))  # complain first
         path = locate(self.name, data)
         self.arena = Arena(self.name, settings.seeds)
-        self.data = load(path, self.arena.observation, self.arena.action)
+        self.data = load(path, self.arena.observation, self.arena.action, self.name.discrete)
         self.agent: Agent = learner(
             settings.method,
             self.name,
