@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from xml.etree import ElementTree
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -31,6 +32,27 @@ def test_sizes_are_those_of_the_scale(monkeypatch) -> None:
     assert chapter.begin("demo").sizes(**table).steps == 300
     monkeypatch.setenv("GOALWARD_SCALE", "gpu")
     assert chapter.begin("demo").sizes(**table).steps == 50_000
+
+
+def test_a_file_beside_a_chapter_is_found_from_anywhere(tmp_path, monkeypatch) -> None:
+    here = chapter.begin("estimators")
+    beside = here.beside("estimators.py")
+    assert beside.is_file()
+    monkeypatch.chdir(tmp_path)
+    assert here.beside("estimators.py") == beside
+    assert here.beside(str(tmp_path)) == tmp_path  # an absolute path stays
+
+
+def test_a_table_is_shown_as_one_and_read_as_text(monkeypatch) -> None:
+    here, shown = chapter.begin("demo"), []
+    monkeypatch.setattr(here, "_display", lambda what, **_: shown.append(what))
+    here.table(["method", "a < b"], [["gcbc", "0.5"], ["qrl", "1 & 2"]])
+    (both,) = shown
+    assert both["text/plain"] == "method  a < b\ngcbc  0.5\nqrl  1 & 2"
+    table = ElementTree.fromstring(both["text/html"]).find("table")
+    assert [cell.text for cell in table.findall("thead/tr/th")] == ["method", "a < b"]
+    assert [cell.text for cell in table.findall("tbody/tr/th")] == ["gcbc", "qrl"]
+    assert [cell.text for cell in table.findall("tbody/tr/td")] == ["0.5", "1 & 2"]
 
 
 def test_an_unknown_scale_names_the_three(monkeypatch) -> None:

@@ -68,6 +68,7 @@ def test_parts_have_folders() -> None:
     assert papers.part_folder(0) == "0_start"
     assert papers.part_folder(1) == "1_predicting_the_future"
     assert papers.part_folder(6) == "6_models_memory_and_robustness"
+    assert papers.part_folder(9) == "9_analysis"
     known = {papers.part_folder(part) for part in papers.PARTS}
     present = {
         p.name for p in (toy.ROOT / "notebooks").iterdir() if p.is_dir() and p.name[0] != "."

@@ -65,15 +65,15 @@ def part_table(root: Path, folder: str) -> str:
 def course_map(root: Path) -> str:
     """All papers, part by part, and which have a chapter."""
     everything = papers.papers()
+    parts = dict.fromkeys(paper.part for paper in everything)
     done = sum(papers.status(root, paper.slug) == "chapter" for paper in everything)
     text = [
         "# The course map",
-        f"{len(everything)} papers in {len(papers.PARTS) - 1} parts; {done} have a chapter so far. "
+        f"{len(everything)} papers in {len(parts)} parts; {done} have a chapter so far. "
         "A planned one is listed so that you see where the course is going.",
     ]
-    for part, name in papers.PARTS.items():
-        if part:
-            text += [f"## Part {part}. {name}", _papers_table(root, part)]
+    for part in parts:
+        text += [f"## Part {part}. {papers.PARTS[part]}", _papers_table(root, part)]
     return "\n\n".join(text) + "\n"
 
 

@@ -18,7 +18,7 @@ from IPython import get_ipython
 from IPython.display import HTML, Markdown, display
 from matplotlib.figure import Figure
 
-from goalward.course import claims, explore, figures
+from goalward.course import claims, explore, figures, papers
 from goalward.course.progress import bar
 from goalward.course.scale import SCALES, current_scale
 from goalward.training.loop import Progress
@@ -50,22 +50,23 @@ class Chapter:
 
     def sizes(self, **table: tuple[Any, Any, Any]) -> SimpleNamespace:
         """Show each size at smoke, laptop and gpu scale; return this run's."""
-        head = "".join(f'<th scope="col">{"▸ " if s == self.scale else ""}{s}</th>' for s in SCALES)
-        rows = "".join(
-            f'<tr><th scope="row" style="text-align:left">{name.replace("_", " ")}</th>'
-            + "".join(f"<td>{html.escape(_show_size(value))}</td>" for value in values)
-            + "</tr>"
-            for name, values in table.items()
-        )
-        self._display(
-            HTML(
-                '<div style="overflow-x:auto"><table>'
-                f'<thead><tr><th scope="col">size</th>{head}</tr></thead>'
-                f"<tbody>{rows}</tbody></table></div>"
-            )
-        )
+        head = ["size", *("▸ " * (scale == self.scale) + scale for scale in SCALES)]
+        rows = [
+            [name.replace("_", " "), *map(_show_size, values)] for name, values in table.items()
+        ]
+        self._display(HTML(_html_table(head, rows)))
         column = SCALES.index(self.scale)
         return SimpleNamespace(**{name: values[column] for name, values in table.items()})
+
+    def beside(self, name: str) -> Path:
+        """A file or folder named from the chapter's own folder, wherever the chapter runs."""
+        folder = papers.part_folder(papers.places()[self.slug])
+        return papers.repository() / "notebooks" / folder / name
+
+    def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Show a table of words and numbers; the first cell of each row names it."""
+        text = "\n".join("  ".join(row) for row in (head, *rows))
+        self._display({"text/html": _html_table(head, rows), "text/plain": text}, raw=True)
 
     def show(self, fig: Figure, *, alt: str, caption: str, lead: bool = False) -> None:
         """Show a figure: its picture, the text for who cannot see it, what to notice.
@@ -162,6 +163,20 @@ def attempt(check: Callable[[Callable[..., Any]], None], student: Callable[..., 
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [""])[0]
+
+
+def _html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    columns = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in head)
+    body = "".join(
+        f'<tr><th scope="row" style="text-align:left">{html.escape(name)}</th>'
+        + "".join(f"<td>{html.escape(value)}</td>" for value in values)
+        + "</tr>"
+        for name, *values in rows
+    )
+    return (
+        f'<div style="overflow-x:auto"><table><thead><tr>{columns}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
 
 
 def _show_size(value: Any) -> str:

@@ -19,11 +19,13 @@ PARTS = {
     6: "Models, memory and robustness",
     7: "Assistance, language models and robots",
     8: "Reliable supervised learning and science",
+    9: "Analysis",
 }
 # Chapters of part 0, which stand for no paper, in reading order.
 START = ("welcome", "notation", "refresher")
-# Chapters that stand for no paper and close a part: they compare its papers' methods.
-CLOSING = {1: "estimators"}
+# Chapters that stand for no paper and close a part: they compare its papers' methods. Part 9 has no
+# papers: its one page looks at recorded runs.
+CLOSING = {1: "estimators", 9: "analysis"}
 
 
 @dataclass(frozen=True)
