@@ -109,6 +109,16 @@ def test_a_band_is_drawn_between_the_ends_of_the_interval() -> None:
     plt.close("all")
 
 
+def test_labels_of_lines_that_end_together_are_moved_apart() -> None:
+    _, ax = plt.subplots()
+    ends = {"a": 0.5, "b": 0.52, "c": 0.1, "d": 0.51}
+    figures.direct_labels(ax, 1, ends, dict.fromkeys(ends, "k"), gap=0.1)
+    placed = {text.get_text(): text.xy[1] for text in ax.texts}
+    assert list(placed) == ["c", "a", "d", "b"]  # in the order of the lines
+    assert placed == pytest.approx({"c": 0.1, "a": 0.32, "d": 0.42, "b": 0.52})
+    plt.close("all")
+
+
 def test_an_explorer_shows_the_frame_of_each_position() -> None:
     seen = []
 

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib as mpl
@@ -102,6 +103,32 @@ def direct_label(
         annotation_clip=False,
         **text_options,
     )
+
+
+def direct_labels(
+    ax: Axes,
+    x: float,
+    ends: Mapping[str, float],
+    colors: Mapping[str, str],
+    gap: float,
+    **text_options: Any,
+) -> None:
+    """Name several lines beside their ends (x, y), moved apart where they would overlap.
+
+    Args:
+        ends: where each line ends, by its name.
+        colors: of each name.
+        gap: the least distance between two labels, in the unit of the vertical axis.
+    """
+    names = sorted(ends, key=lambda name: ends[name])
+    places: list[float] = []
+    for name in names:
+        places.append(max([ends[name], *(p + gap for p in places[-1:])]))
+    top = max(ends.values(), default=0.0)
+    for back in range(1, len(places) + 1):  # what was pushed above the highest line comes down
+        places[-back] = min(places[-back], top - gap * (back - 1))
+    for name, y in zip(names, places, strict=True):
+        direct_label(ax, x, y, name, colors[name], **text_options)
 
 
 def heatmap(
