@@ -1,5 +1,7 @@
 """Collecting: the files, that a seed decides them, and that the recipe is followed."""
 
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from goalward.bench.names import Mendable, Unknown, parse
 NAVIGATE = parse("pointmaze-medium-navigate-v0")
 STITCH = parse("pointmaze-large-stitch-v0")
 TELEPORT = parse("pointmaze-teleport-navigate-v0")
+POWDER = parse("powderworld-easy-play-v0")
 
 
 def maze_of(name) -> np.ndarray:
@@ -137,6 +140,75 @@ def test_scripted_hands(text: str, tmp_path: Path) -> None:
     assert np.abs(np.diff(rows["observations"][:, :6], axis=0)).max() > 1e-3  # the arm moves
 
 
+def test_a_powder_world_is_painted_stroke_by_stroke(tmp_path: Path) -> None:
+    """An action in three is an element, then come two coordinates; the last three bands show it."""
+    first = collect(POWDER, tmp_path / "a", 4, 45, seed=1)
+    again = collect(POWDER, tmp_path / "b", 4, 45, seed=1, jobs=2)
+    assert [fingerprint(p) for p in first] == [fingerprint(p) for p in again]
+    rows = read(first[0])
+    assert {k: (v.shape, v.dtype.name) for k, v in rows.items()} == {
+        "observations": ((184, 32, 32, 6), "uint8"),
+        "actions": ((184,), "int32"),
+        "terminals": ((184,), "bool"),
+    }
+    assert (np.flatnonzero(rows["terminals"]) == np.arange(1, 5) * 46 - 1).all()
+    actions, shown = (
+        rows[k].reshape(4, 46, *rows[k].shape[1:]) for k in ("actions", "observations")
+    )
+    assert actions[:, ::3].max() == 1  # plant or stone
+    assert actions.max() == 7
+    told = shown[..., 3:]
+    assert (told[:, ::3] == 0).all()
+    colours = told[:, 1::3, 0, 0]
+    assert (told[:, 1::3] == colours[:, :, None, None]).all()
+    assert len({(int(e), *map(int, c)) for e, c in zip(actions[:, :45:3].flat,
+                colours.reshape(-1, 3), strict=True)}) == 2  # fmt: skip
+    column = np.arange(32) // 4 == actions[:, 1:45:3, None]
+    marked = column[:, :, None, :, None] * colours[:, :, None, None]
+    np.testing.assert_array_equal(told[:, 2::3], np.broadcast_to(marked, told[:, 2::3].shape))
+
+
+def test_lines_and_fillings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "RANDOM_STROKES", 0.0)
+    for shapes, length in (({"Line": 1.0}, 8), ({"Fill": 1.0}, 64)):
+        monkeypatch.setattr(room, "DRAWINGS", shapes)
+        rows = read(collect(POWDER, tmp_path / str(length), 1, 6 * length - 1)[0])
+        strokes = rows["actions"].reshape(2, length, 3)
+        for elements, x, y in np.moveaxis(strokes, -1, 1):
+            assert len(set(elements)) == 1
+            assert len(set(zip(x, y, strict=True))) == length
+            assert length == 64 or 1 in (len(set(x)), len(set(y)))
+
+
+def test_half_of_the_strokes_are_random(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted where a drawing takes up again what it had begun."""
+    monkeypatch.setattr(room, "DRAWINGS", {"Fill": 1.0})
+    rows = read(collect(POWDER, tmp_path, 2, 299)[0])
+    x, y = np.moveaxis(rows["actions"].reshape(2, 100, 3), -1, 0)[1:]
+    place = 8 * y + x
+    # Of neighbouring strokes a quarter belong to the drawing, which moves on by one place.
+    steps = np.abs(np.diff(place, axis=1))
+    along = np.minimum(np.abs(steps - 1), np.abs(steps - 8)) == 0
+    assert 0.2 < along.mean() < 0.5
+
+
+def test_pictures_of_scripted_hands() -> None:
+    name = parse("visual-puzzle-3x3-play-v0")
+    # A fresh process may still choose how to draw.
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        try:
+            rows = pool.submit(room.episode, name, 1, 2, 0).result()
+        except Mendable as error:
+            pytest.skip(str(error))
+    pictures = rows.pop("observations")
+    assert (pictures.shape, pictures.dtype) == ((2, 64, 64, 3), np.uint8)
+    assert pictures.std() > 10
+    plain = room.episode(parse("puzzle-3x3-play-v0"), 1, 2, 0)
+    plain.pop("observations")
+    for field, values in plain.items():
+        np.testing.assert_array_equal(rows[field], values)
+
+
 def test_a_cube_out_of_sight_spoils_a_scene() -> None:
     qpos = np.zeros((3, 20))
     qpos[:, 15:17] = (0.0, 0.02)
@@ -185,5 +257,9 @@ def test_the_benchmarks_own_sizes() -> None:
         "cube-triple-play-v0": (3000, 1000),
         "puzzle-4x6-noisy-v0": (5000, 1000),
         "scene-play-v0": (1000, 1000),
+        "visual-cube-quadruple-noisy-v0": (5000, 1000),
+        "powderworld-easy-play-v0": (1000, 1000),
+        "powderworld-medium-play-v0": (3000, 1000),
+        "powderworld-hard-play-v0": (5000, 1000),
     }
     assert {text: room.official_size(parse(text)) for text in sizes} == sizes

@@ -3,7 +3,8 @@
 Point mazes: an oracle walks from cell to cell along a shortest path, with Gaussian noise of
 deviation 0.5 on its actions. Cubes, scenes and puzzles: the package's scripted hands, either
 following a noisy plan (`play`) or reacting to what they see, with noise and some random actions
-(`noisy`). Ants and humanoids were steered by experts that the package does not hold.
+(`noisy`). Powder worlds: half of the strokes are random, the others fill the world, draw a line or
+a square. Ants and humanoids were steered by experts that the package does not hold.
 
 Each episode has a seed of its own, so the data do not depend on how many processes made them.
 """
@@ -12,12 +13,14 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from goalward.bench.datasets import EXTRAS
 from goalward.bench.environments import make, seeded
 from goalward.bench.names import Mendable, Name, Unknown
 
@@ -31,7 +34,12 @@ HAND_NOISE = 0.1
 NOISE_SHAPE = np.array([1.0, 1.0, 1.0, 3.0, 10.0])
 """The noisy hand's noise in position (3), yaw and gripper, in multiples of the episode's level."""
 RANDOM_ACTIONS = {"cube": 0.1, "scene": 0.1, "puzzle": 0.2}
-WITHOUT_EXPERT = ("pointmaze", *RANDOM_ACTIONS)
+RANDOM_STROKES = 0.5
+DRAWINGS = {"Fill": 1 / 7, "Line": 3 / 7, "Square": 3 / 7}
+"""What a powder world's painter draws, and how often it begins each."""
+STROKE = 3
+"""Actions that make one stroke: what, and its two coordinates."""
+WITHOUT_EXPERT = ("pointmaze", *RANDOM_ACTIONS, "powderworld")
 STACKING = {
     "single": (0.0, 0.0),
     "double": (0.0, 0.25),
@@ -47,6 +55,8 @@ def official_size(name: Name) -> tuple[int, int]:
         return 5000, 200
     if name.family == "pointmaze":
         return (500, 2000) if name.size == "giant" else (1000, 1000)
+    if name.family == "powderworld":
+        return {"easy": 1000, "medium": 3000, "hard": 5000}[name.size], 1000
     return {"triple": 3000, "quadruple": 5000, "4x5": 3000, "4x6": 5000}.get(name.size, 1000), 1000
 
 
@@ -124,7 +134,7 @@ def episode(name: Name, steps: int, seed: int, number: int) -> Rows:
     """One episode's rows: `steps` transitions and the last state."""
     env = _environment(name, steps)
     with seeded(env, seed, number) as rng:
-        walk = _walk if name.family == "pointmaze" else _handle
+        walk = {"pointmaze": _walk, "powderworld": _paint}.get(name.family, _handle)
         while True:
             rows = walk(env, name, rng)
             if name.family != "scene" or _in_sight(rows["qpos"]):
@@ -133,8 +143,12 @@ def episode(name: Name, steps: int, seed: int, number: int) -> Rows:
 
 @cache
 def _environment(name: Name, steps: int) -> Any:
-    mode = {} if name.family == "pointmaze" else {"mode": "data_collection"}
-    return make(name, terminate_at_goal=False, max_episode_steps=steps + 1, **mode)
+    settings: dict[str, Any] = {"max_episode_steps": steps + 1}
+    if name.family != "powderworld":
+        settings["terminate_at_goal"] = False
+    if name.family != "pointmaze":
+        settings["mode"] = "data_collection"
+    return make(name, **settings)
 
 
 class _Recorder:
@@ -144,18 +158,15 @@ class _Recorder:
         self.env, self.observation = env, observation
         self.lists: dict[str, list] = {}
 
-    def step(self, action: np.ndarray) -> tuple[dict[str, Any], bool]:
+    def step(self, action: Any) -> tuple[dict[str, Any], bool]:
         """What the environment tells, and whether the episode is over."""
         following, _, terminated, truncated, info = self.env.step(action)
         row = {
             "observations": self.observation,
             "actions": action,
             "terminals": terminated or truncated,
-            "qpos": info["prev_qpos"],
-            "qvel": info["prev_qvel"],
         }
-        if "prev_button_states" in info:
-            row["button_states"] = info["prev_button_states"]
+        row |= {k: info[f"prev_{k}"] for k in EXTRAS if f"prev_{k}" in info}
         for field, value in row.items():
             self.lists.setdefault(field, []).append(value)
         self.observation = following
@@ -163,7 +174,12 @@ class _Recorder:
 
     def rows(self) -> Rows:
         """The fields in the types of the benchmark's files."""
-        types = {"terminals": bool, "button_states": np.int64}
+        types = {
+            "observations": np.uint8 if self.observation.dtype == np.uint8 else np.float32,
+            "actions": np.int32 if isinstance(self.lists["actions"][0], int) else np.float32,
+            "terminals": bool,
+            "button_states": np.int64,
+        }
         return {k: np.array(v, dtype=types.get(k, np.float32)) for k, v in self.lists.items()}
 
 
@@ -243,10 +259,34 @@ def _handle(env: Any, name: Name, rng: np.random.Generator) -> Rows:
     return recorder.rows()
 
 
+def _paint(env: Any, name: Name, rng: np.random.Generator) -> Rows:
+    """Strokes in a powder world: at random, or one after the other of a drawing."""
+    behaviors = import_module("ogbench.powderworld.behaviors")
+    drawings = [getattr(behaviors, f"{shape}Behavior")(env=env) for shape in DRAWINGS]
+
+    def begin() -> Any:
+        drawing = drawings[rng.choice(len(drawings), p=list(DRAWINGS.values()))]
+        drawing.reset(observation, told)
+        return drawing
+
+    observation, told = env.reset(seed=int(rng.integers(2**31)))
+    world, recorder = env.unwrapped, _Recorder(env, observation)
+    drawing, step, over = begin(), 0, False
+    while not over:
+        if step % STROKE == 0:
+            if rng.random() < RANDOM_STROKES:
+                stroke = world.sample_semantic_action()
+            else:
+                stroke = drawing.select_action(observation, told)
+        _, over = recorder.step(int(world.semantic_action_to_action(*stroke)))
+        step += 1
+        if drawing.done:
+            drawing = begin()
+    return recorder.rows()
+
+
 def _hands(env: Any, name: Name) -> dict[str, Any]:
     """The package's script for each thing that there is to do."""
-    from importlib import import_module
-
     style = "plan" if name.kind == "play" else "markov"
     things = {"cube": ["cube"], "puzzle": ["button"]}.get(
         name.family, ["cube", "button", "drawer", "window"]

@@ -1,14 +1,19 @@
 """The benchmark's environments, made so that a seed decides all that is random in them."""
 
+import atexit
+import os
+import sys
 import tempfile
 import warnings
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from goalward.bench.names import Name
+from goalward.bench.names import Mendable, Name
 
 
 def make(name: Name, **settings: Any) -> Any:
@@ -17,6 +22,8 @@ def make(name: Name, **settings: Any) -> Any:
     Args:
         settings: as the environment takes them; `max_episode_steps` too.
     """
+    if name.visual:
+        _check_rendering()
     with warnings.catch_warnings(), _scratch():
         # Gymnasium warns that infinite bounds lose precision as float32.
         warnings.filterwarnings("ignore", message=".*precision lowered")
@@ -25,7 +32,35 @@ def make(name: Name, **settings: Any) -> Any:
 
         env = gymnasium.make(name.environment, disable_env_checker=True, **settings)
         _fix_action_space(env.unwrapped)
+    if name.visual:
+        atexit.register(_close_renderer, weakref.ref(env.unwrapped))
     return env
+
+
+@cache
+def _check_rendering() -> None:
+    """MuJoCo chooses how to draw when it is first imported: without a screen, if it may."""
+    if sys.platform == "linux":
+        os.environ.setdefault("MUJOCO_GL", "egl")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import mujoco
+
+            mujoco.Renderer(mujoco.MjModel.from_xml_string("<mujoco/>"), 8, 8).close()
+    except Exception as error:  # of whatever library draws
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise Mendable(
+            f"pictures cannot be drawn on this machine ({reason}): install EGL (libegl1) and set "
+            "MUJOCO_GL=egl, or take a data set without visual- in its name"
+        ) from error
+
+
+def _close_renderer(env: Any) -> None:
+    """Before the drawing library is unloaded; afterwards it would complain."""
+    for attribute in ("_renderer", "custom_renderer"):
+        if getattr(env(), attribute, None) is not None:
+            getattr(env(), attribute).close()
 
 
 @contextmanager
