@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from goalward.bench.names import Mendable
-from goalward.bench.runs import HEAD, by_method, load_runs, table
+from goalward.bench.runs import HEAD, by_method, last_shared_step, load_runs, table
 
 ENV = "pointmaze-medium-navigate-v0"
 
@@ -189,6 +189,17 @@ def test_runs_without_a_shared_evaluation_are_not_joined(tmp_path: Path) -> None
     record(tmp_path / "1", {15: [[1.0, 0.0]]}, seed=1)
     with pytest.raises(Mendable, match=r"share no evaluation.*--eval-every"):
         by_method(load_runs(tmp_path))
+
+
+def test_runs_are_compared_where_all_were_evaluated(tmp_path: Path) -> None:
+    record(tmp_path / "0", RATES)
+    record(tmp_path / "1", {30: RATES[20], 10: RATES[10]}, method="qrl")
+    runs = load_runs(tmp_path)
+    assert last_shared_step(runs) == 10
+    assert last_shared_step(runs[1:]) == 30
+    record(tmp_path / "2", {15: [[1.0, 0.0]]}, method="crl")
+    with pytest.raises(Mendable, match="share no evaluation: train all"):
+        last_shared_step(load_runs(tmp_path))
 
 
 def test_the_table_says_what_there_is(tmp_path: Path) -> None:

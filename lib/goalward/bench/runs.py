@@ -125,6 +125,21 @@ def by_method(runs: Iterable[RecordedRun]) -> dict[tuple[str, str], dict[str, Re
     }
 
 
+def last_shared_step(runs: Sequence[RecordedRun]) -> int:
+    """The last update after which all of the runs were evaluated: where to compare them.
+
+    Raises:
+        Mendable: there is none.
+    """
+    shared = set.intersection(*(set(run.steps.tolist()) for run in runs))
+    if not shared:
+        raise Mendable(
+            f"the runs on {runs[0].env} share no evaluation: train all of them with the same "
+            "--eval-every"
+        )
+    return max(shared)
+
+
 def table(runs: Iterable[RecordedRun]) -> list[tuple[str, ...]]:
     """What there is, a row a run, in the columns of `HEAD`; success after the last evaluation."""
     rows: list[tuple[str, ...]] = []
