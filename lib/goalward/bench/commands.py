@@ -20,7 +20,10 @@ def register(add: Add) -> None:
         "--data data/pointmaze-medium-navigate-v0.npz --out runs/crl",
     )
     training.add_argument(
-        "method", metavar="METHOD", help="gcbc, gcivl, gciql, qrl or contrastive_rl"
+        "method",
+        metavar="METHOD",
+        help="gcbc, gcivl, gciql, qrl, contrastive_rl, stable_contrastive_rl, c_learning or "
+        "td_infonce",
     )
     training.add_argument(
         "--env", required=True, metavar="NAME", help="the data set, such as antmaze-large-stitch-v0"

@@ -6,19 +6,27 @@ batches of 1024, Adam with step size 3e-4, and a weight of imitation that is tun
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from goalward.baselines.gciql import GCIQL
 from goalward.baselines.gcivl import GCIVL
-from goalward.baselines.offline import ACTOR_GOALS, OfflineActorCritic, OfflineGCBC
+from goalward.baselines.offline import ACTOR_GOALS, OfflineGCBC
 from goalward.baselines.qrl import QRL
+from goalward.bench.agents import (
+    OfflineCLearning,
+    OfflineContrastiveRL,
+    OfflineStableContrastiveRL,
+    OfflineTDInfoNCE,
+)
 from goalward.bench.names import Name, Unknown
 from goalward.data.goal_mixtures import GoalMixture
 from goalward.losses.logistic import all_pairs_nce
-from goalward.methods.contrastive_rl import ContrastiveRL
+from goalward.nets.critics import InnerProductCritic
 from goalward.nets.normalized import GoalValue, NormalizedMLP, ScaledInnerProductCritic
 from goalward.nets.plain_policies import UnitGaussianPolicy
 from goalward.nets.quasimetric import IQECritic
+from goalward.nets.stable import StableMLP
 from goalward.protocol import Agent
 
 WIDTH = 512
@@ -26,11 +34,8 @@ BATCH = 1024
 LAYERS = 3
 INTERVALS = 8
 """In each component of an interval quasimetric."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class OfflineContrastiveRL(OfflineActorCritic, ContrastiveRL):
-    """Contrastive RL in the benchmark's frame: two critics, goals from mixtures, DDPG+BC."""
+STABLE_DIM = 16
+"""Of the encodings of stable contrastive RL, whatever the width."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,10 @@ _IMITATION = {
         "contrastive_rl": (0.03, 0.1, 0.1, 0.3, 0.003, 3.0, 0.1),
     }.items()
 }
-"""Weight of imitation, by kind of data where that decides, else by family."""
+"""Weight of imitation, by kind of data where that decides, else by family.
+
+Contrastive methods that the benchmark's authors did not tune take contrastive RL's.
+"""
 
 
 def gamma(name: Name) -> float:
@@ -130,11 +138,18 @@ def _qrl(name: Name, sizes: Sizes) -> Agent:
     )
 
 
-def _contrastive_rl(name: Name, sizes: Sizes) -> Agent:
-    return OfflineContrastiveRL(
+def _contrastive(agent: Callable[..., Agent], name: Name, sizes: Sizes) -> Agent:
+    return agent(
         critic=ScaledInnerProductCritic(sizes.encoder, sizes.encoder),
-        contrast=all_pairs_nce,
-        value_goals=GoalMixture(trajectory=1.0),
+        bc=imitation("contrastive_rl", name),
+        **_shared(name, sizes),
+    )
+
+
+def _stable_contrastive_rl(name: Name, sizes: Sizes) -> Agent:
+    towers = (StableMLP((*sizes.hidden, STABLE_DIM)) for _ in range(2))
+    return OfflineStableContrastiveRL(
+        critic=InnerProductCritic(*towers),
         bc=imitation("contrastive_rl", name),
         **_shared(name, sizes),
     )
@@ -145,7 +160,10 @@ METHODS: dict[str, Callable[[Name, Sizes], Agent]] = {
     "gcivl": _gcivl,
     "gciql": _gciql,
     "qrl": _qrl,
-    "contrastive_rl": _contrastive_rl,
+    "contrastive_rl": partial(_contrastive, partial(OfflineContrastiveRL, contrast=all_pairs_nce)),
+    "stable_contrastive_rl": _stable_contrastive_rl,
+    "c_learning": partial(_contrastive, OfflineCLearning),
+    "td_infonce": partial(_contrastive, OfflineTDInfoNCE),
 }
 
 
