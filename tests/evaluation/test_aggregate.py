@@ -129,8 +129,9 @@ def test_data_sets_are_not_mixed() -> None:
     assert stratified_interval(tables, mean) == pytest.approx((0.5, 0.5, 0.5))
 
 
-def test_the_interval_covers() -> None:
-    """Nominally 95%; with 8 seeds the percentile interval is known to be somewhat narrow."""
+@pytest.mark.parametrize(("seeds", "least", "most"), [(4, 0.8, 0.9), (16, 0.9, 0.98)])
+def test_the_interval_covers(seeds: int, least: float, most: float) -> None:
+    """Nominally 95%; with few seeds the percentile interval is known to be too narrow."""
     rng = np.random.default_rng(0)
     centres = np.array([0.2, 0.5, 0.6, 0.9])
 
@@ -143,9 +144,9 @@ def test_the_interval_covers() -> None:
     truth = interquartile_mean(*pool(sample(20_000)))
     hits = 0
     for _ in range(300):
-        _, low, high = stratified_interval(sample(8), resamples=300)
+        _, low, high = stratified_interval(sample(seeds), resamples=300)
         hits += low <= truth <= high
-    assert 0.87 <= hits / 300 <= 0.98
+    assert least <= hits / 300 <= most
 
 
 @given(scores(((3, 2), (2, 3))), scores(((4, 2), (2, 3))))
