@@ -14,7 +14,9 @@ import pytest
 
 pytest.importorskip("ogbench")
 pytest.importorskip("orbax.checkpoint")
+pytest.importorskip("tensorboard")
 from orbax.checkpoint import CheckpointManager
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from goalward.bench import train as room
 from goalward.bench.checkpoints import Checkpoints
@@ -131,6 +133,15 @@ def metrics(out: Path) -> list[dict]:
     ]
 
 
+def curve(out: Path, tag: str) -> list[list[tuple[int, float]]]:
+    """Step and value of each point, of each seed, as TensorBoard reads them."""
+    return [
+        [(point.step, point.value) for point in reader.Reload().Scalars(tag)]
+        for folder in sorted((out / "tensorboard").iterdir())
+        for reader in [EventAccumulator(str(folder))]
+    ]
+
+
 def final_states(out: Path, data: Path, step: int = 60):
     """Those of a checkpoint, as the run's own learner reads them."""
     made = Run(SMALL, out, data, say=print)
@@ -152,6 +163,10 @@ def test_a_run_leaves_a_folder_that_says_all(whole: Path, data: Path) -> None:
     assert np.shape(lines[0]["loss"]) == (2,)
     assert np.shape([line["success"] for line in lines if "success" in line]) == (3, 2, 5)
     assert sorted(p.name for p in (whole / "checkpoints").iterdir()) == ["40", "50", "60"]
+    losses = np.array([line["loss"] for line in lines if "loss" in line])
+    points = np.array(curve(whole, "training/loss"))
+    np.testing.assert_array_equal(points[..., 0], 2 * [[10, 20, 30, 40, 50, 60]])
+    np.testing.assert_allclose(points[..., 1], losses.T, rtol=1e-6)
     config = json.loads((whole / "config.json").read_text())
     assert config["method"] == "gcbc"
     assert config["data"] == room.fingerprint(data)
@@ -184,6 +199,8 @@ def test_killed_at_any_moment_it_ends_with_the_same_bits(
     assert done.stdout.count("killed") >= 2
     assert "going on from the checkpoint of update" in done.stdout
     assert metrics(out) == metrics(whole)
+    for tag in ("training/loss", "success/mean", "success/task 5"):
+        assert curve(out, tag) == curve(whole, tag)
     assert same(final_states(out, data), final_states(whole, data))
     assert not [p for p in (out / "checkpoints").iterdir() if not p.name.isdigit()]
 

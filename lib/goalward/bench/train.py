@@ -1,9 +1,10 @@
 """A run of the benchmark: train, evaluate, log, checkpoint; go on where it was stopped.
 
 A run is a folder: `config.json` (what was asked for, on which data, with which versions),
-`metrics.jsonl` (a line a log, a line an evaluation; readable while it grows) and `checkpoints`.
-The same command goes on from the newest checkpoint. Updates draw their batches by number, so a run
-that was killed at any moment ends with the same bits as one that was not.
+`metrics.jsonl` (a line a log, a line an evaluation; readable while it grows), the same for
+TensorBoard in `tensorboard`, and `checkpoints`. The same command goes on from the newest
+checkpoint. Updates draw their batches by number, so a run that was killed at any moment ends with
+the same bits as one that was not.
 """
 
 import fcntl
@@ -25,6 +26,7 @@ import numpy as np
 from goalward.bench.checkpoints import Checkpoints
 from goalward.bench.datasets import fingerprint, load, locate
 from goalward.bench.evaluate import Arena
+from goalward.bench.events import Events
 from goalward.bench.names import Mendable, Unknown, parse
 from goalward.bench.presets import BATCH, WIDTH, Sizes, learner
 from goalward.protocol import Agent, LearnerState
@@ -149,6 +151,7 @@ class Run:
             ) from None
         finally:
             self.checkpoints.manager.close()
+            self.events.close()
 
     def _loop(self, states: LearnerState, bar: Any) -> None:
         wanted = self.settings
@@ -209,9 +212,10 @@ class Run:
         self.say(f"update {self.step}: success {self.success.mean():.3f} (tasks {tasks})")
 
     def _log(self, values: dict[str, Any]) -> None:
-        line = json.dumps({"step": self.step, **values, "seconds": round(self.seconds, 3)})
+        entry = {"step": self.step, **values, "seconds": round(self.seconds, 3)}
         with (self.out / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+            file.write(json.dumps(entry) + "\n")
+        self.events.add(entry)
 
     def _compare(self) -> None:
         """Write the configuration, unless the folder holds another one."""
@@ -259,6 +263,10 @@ class Run:
                 if "success" in entry:
                     self.success = np.array(entry["success"])
         write_whole(path, "".join(line + "\n" for line in kept))
+        begun = time.time() - self.seconds
+        self.events = Events(self.out / "tensorboard", self.settings.seeds, begun)
+        for line in kept:
+            self.events.add(json.loads(line))
         if self.step >= self.settings.steps:
             self.say(f"the run has come to update {self.step}: there is nothing left to train")
             if self.success is None:

@@ -15,7 +15,7 @@ EXTRAS = {
     "book": (("jupyter_book",), "build the book"),
     "test": (("pytest", "hypothesis", "beartype"), "run the tests"),
     "teach": (("nbgrader",), "grade assignments"),
-    "bench": (("ogbench", "gymnasium", "orbax"), "train on physics benchmarks"),
+    "bench": (("ogbench", "gymnasium", "orbax", "tensorboard"), "train on physics benchmarks"),
     "cluster": (("ray",), "sweep over a cluster"),
     "cuda": (("jax_cuda12_plugin", "jax_cuda13_plugin"), "compute on an NVIDIA GPU"),
 }
