@@ -1,5 +1,8 @@
 """The loop against the same updates written out, and against a solved problem."""
 
+import json
+import subprocess
+import sys
 from dataclasses import dataclass
 
 import jax
@@ -38,10 +41,14 @@ class Regression:
 WEIGHTS = jnp.array([1.0, -2.0, 0.5])
 
 
-@pytest.fixture
-def data():
+def made() -> dict:
     x = jax.random.normal(jax.random.key(3), (64, 3))
     return {"x": x, "y": x @ WEIGHTS}
+
+
+@pytest.fixture
+def data():
+    return made()
 
 
 def error_of(state: LearnerState) -> dict:
@@ -139,3 +146,30 @@ def test_progress_is_told_every_step(data) -> None:
     bar = Bar()
     train(Regression(), data, jax.random.key(0), 20, log_every=5, progress=bar)
     assert (bar.total, bar.done, bar.closed) == (20, 20, True)
+
+
+ON_DEVICES = """
+import json, sys
+sys.path.insert(0, "tests/training")
+import jax, numpy as np
+jax.config.update("jax_num_cpu_devices", int(sys.argv[1]))
+from test_loop import Regression, made
+from goalward.training.loop import train
+key = jax.random.key(3)
+states, history = train(Regression(), made(), key, 6, seeds=4, log_every=3)
+assert len(states.params["w"].sharding.device_set) == int(sys.argv[1])
+cut, _ = train(Regression(), made(), key, 3, seeds=4, log_every=3)
+again, _ = train(Regression(), made(), key, 3, seeds=4, log_every=3, states=cut, first=3)
+assert np.array_equal(again.params["w"], states.params["w"])
+print(json.dumps([states.params["w"].tolist(), history["loss"].tolist()]))
+"""
+
+
+def test_seeds_are_dealt_out_to_devices() -> None:
+    def found(devices: int) -> list:
+        asked = [sys.executable, "-c", ON_DEVICES, str(devices)]
+        done = subprocess.run(asked, capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)
+
+    for many, one in zip(found(2), found(1), strict=True):
+        np.testing.assert_allclose(many, one, rtol=1e-5)

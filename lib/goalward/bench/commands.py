@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 Add = Callable[..., argparse.ArgumentParser]
@@ -147,6 +148,8 @@ def _train(options: argparse.Namespace) -> int:
 
     from goalward.bench.train import Run, Settings
 
+    _devices(getattr(options, "seeds", 1))
+
     asked = vars(options)
     settings = Settings(**{f.name: asked[f.name] for f in fields(Settings) if f.name in asked})
     with tqdm(unit="update", file=sys.stderr, disable=None, smoothing=0.1) as bar:
@@ -172,6 +175,8 @@ def _compare(options: argparse.Namespace) -> int:
 
     from goalward.bench.compare import Comparison, compare, stages
 
+    _devices(getattr(options, "seeds", 1))
+
     asked = vars(options)
     wanted = Comparison(**{f.name: asked[f.name] for f in fields(Comparison) if f.name in asked})
     with tqdm(total=stages(wanted), file=sys.stderr, disable=None, leave=False) as bar:
@@ -181,3 +186,15 @@ def _compare(options: argparse.Namespace) -> int:
     print("\n".join(lines))
     print(f"written to {options.out}")
     return 0
+
+
+def _devices(seeds: int) -> None:
+    """Let a CPU's cores count as devices, as many as divide the seeds: each trains its share."""
+    import jax
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    count = max(n for n in range(1, max(1, seeds) + 1) if seeds % n == 0 and n <= (cores or 1))
+    # Too late where JAX has begun, and not needed where its own variable says how many.
+    if count > 1 and "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
+        with suppress(RuntimeError):
+            jax.config.update("jax_num_cpu_devices", count)

@@ -31,7 +31,7 @@ from goalward.bench.presets import BATCH, LAYERS, WIDTH, Sizes, learner
 from goalward.bench.train import device_name, write_whole
 from goalward.data.trajectories import Dataset
 from goalward.protocol import Key, Learner, LearnerState
-from goalward.training.loop import fresh_states, train
+from goalward.training.loop import fresh_states, placing, train
 
 OFFICIAL = {
     "gcbc": "gcbc",
@@ -375,7 +375,7 @@ class _Silent:
 def _begin(agent: Learner, data: Dataset, key: Key, seeds: int) -> LearnerState:
     # Put in place, or all would be compiled again after the first dispatch.
     states = fresh_states(agent, data, key, seeds)
-    return jax.device_put(states, jax.devices()[0])  # type: ignore[no-any-return]
+    return jax.device_put(states, placing(seeds))  # type: ignore[no-any-return]
 
 
 @partial(jax.jit, static_argnums=0)

@@ -4,7 +4,7 @@ Each seed of a run has one environment for each task. They step side by side, an
 step computes the actions of all seeds in all tasks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,11 @@ from goalward.protocol import Agent, Key, LearnerState
 
 CHOICE_TEMPERATURE = 0.3
 """Of choices among a few actions, as the benchmark evaluates them; vectors are greedy."""
+
+
+Policy = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+"""From observations and goals, with leading axes over seeds and tasks, and the number of the step
+to actions with the same axes."""
 
 
 class Arena:
@@ -61,8 +66,20 @@ class Arena:
             episodes: of each task.
             entropy: numbers from which everything random follows.
         """
-        won, steps = np.zeros(len(self.lanes)), 0
         key = jax.random.key(np.random.SeedSequence(entropy).generate_state(1)[0])
+        states = jax.device_put(states, jax.devices()[0])
+
+        def policy(observations: np.ndarray, goals: np.ndarray, step: int) -> np.ndarray:
+            told = (observations, goals, key, step, self.temperature)
+            return np.asarray(_actions(agent, states, *told))
+
+        return self.rates(policy, episodes, entropy)
+
+    def rates(
+        self, policy: Policy, episodes: int, entropy: Sequence[int]
+    ) -> Float[np.ndarray, "seeds tasks"]:
+        """`success` of anything that acts."""
+        won, steps = np.zeros(len(self.lanes)), 0
         with seeded(self.lanes[0], *entropy) as rng:
             for env in self.lanes:
                 env.unwrapped.action_space.seed(int(rng.integers(2**31)))
@@ -70,7 +87,7 @@ class Arena:
             starts = [self._start(lane, rng) for lane in range(len(self.lanes))]
             observations, goals = (np.stack(part) for part in zip(*starts, strict=True))
             while left.any():
-                actions = self._act(agent, states, observations, goals, key, steps)
+                actions = self._act(policy, observations, goals, steps)
                 steps += 1
                 for lane in np.flatnonzero(left).tolist():
                     seen, _, ended, cut, told = self.lanes[lane].step(actions[lane])
@@ -90,16 +107,10 @@ class Arena:
         return observation.astype(kind), told["goal"].astype(kind)
 
     def _act(
-        self,
-        agent: Agent,
-        states: LearnerState,
-        observations: np.ndarray,
-        goals: np.ndarray,
-        key: Key,
-        step: int,
+        self, policy: Policy, observations: np.ndarray, goals: np.ndarray, step: int
     ) -> np.ndarray:
-        shaped = (leaf.reshape(*self.shape, *self.observation) for leaf in (observations, goals))
-        actions = np.asarray(_actions(agent, states, *shaped, key, step, self.temperature))
+        shape = (*self.shape, *self.observation)
+        actions = policy(observations.reshape(shape), goals.reshape(shape), step)
         if self.discrete:
             return actions.reshape(-1)
         return np.clip(actions.reshape(len(self.lanes), -1), self.space.low, self.space.high)

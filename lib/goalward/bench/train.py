@@ -30,11 +30,13 @@ from goalward.bench.events import Events
 from goalward.bench.names import Mendable, Unknown, parse
 from goalward.bench.presets import BATCH, WIDTH, Sizes, learner
 from goalward.protocol import Agent, LearnerState
-from goalward.training.loop import fresh_states, train
+from goalward.training.loop import fresh_states, placing, train
 
 PACKAGES = ("jax", "flax", "optax", "numpy", "ogbench", "mujoco")
 FREE = ("steps", "log_every", "eval_every", "eval_episodes", "checkpoint_every", "keep")
 """Settings that may change when a run goes on: they touch no update."""
+NOTED = ("versions", "device", "devices")
+"""What may change too, but is told, since the last bits may."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,8 @@ class Run:
         learner(settings.method, self.name, Sizes(1, settings.width))  # complain first
         path = locate(self.name, data)
         self.arena = Arena(self.name, settings.seeds)
-        self.data = load(path, self.arena.observation, self.arena.action, self.name.discrete)
+        held = load(path, self.arena.observation, self.arena.action, self.name.discrete)
+        self.data = jax.device_put(held, placing(settings.seeds, all_of=True))
         self.agent: Agent = learner(
             settings.method,
             self.name,
@@ -111,6 +114,7 @@ class Run:
             "learner": re.sub(r" at 0x[0-9a-f]+", "", repr(self.agent)),
             "versions": {"python": python_version(), **{p: version(p) for p in PACKAGES}},
             "device": device_name(),
+            "devices": jax.device_count(),
         }
         self.key = jax.random.key(settings.seed)
         self.step = 0
@@ -225,7 +229,7 @@ class Run:
                 old = json.loads(path.read_text(encoding="utf-8"))
             except ValueError as error:
                 raise Mendable(f"{path} is damaged: name another folder with --out") from error
-            fixed = [k for k in self.config if k not in (*FREE, "versions", "device", "file")]
+            fixed = [k for k in self.config if k not in (*FREE, *NOTED, "file")]
             differing = [k for k in fixed if old.get(k) != self.config[k]]
             if differing:
                 told = ", ".join(
@@ -238,7 +242,7 @@ class Run:
                     f"{self.out} holds another run ({told}): name another folder with --out, or "
                     "repeat that run's command"
                 )
-            for key in ("versions", "device"):
+            for key in NOTED:
                 if old.get(key) != self.config[key]:
                     self.say(f"the {key} changed since the run began: bits may differ from here on")
         write_whole(path, json.dumps(self.config, indent=1) + "\n")
@@ -274,7 +278,7 @@ class Run:
         elif found is not None:
             self.say(f"going on from the checkpoint of update {self.step}")
         # Fresh or restored, to the compiled code they are the same.
-        return jax.device_put(states, jax.devices()[0])  # type: ignore[no-any-return]
+        return jax.device_put(states, placing(self.settings.seeds))  # type: ignore[no-any-return]
 
 
 class _Part:
