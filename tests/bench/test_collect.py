@@ -1,5 +1,8 @@
 """Collecting: the files, that a seed decides them, and that the recipe is followed."""
 
+import signal
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -243,10 +246,73 @@ def test_a_full_disk_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.Mon
         file.write(b"PK")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "savez_compressed", full)
-    with pytest.raises(OSError, match="No space left"):
-        collect(NAVIGATE, tmp_path, 1, 5)
-    assert list(tmp_path.iterdir()) == []
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez_compressed", full)
+        with pytest.raises(OSError, match="No space left"):
+            collect(NAVIGATE, tmp_path, 1, 5)
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+    made = collect(NAVIGATE, tmp_path, 1, 5)
+    assert sorted(tmp_path.iterdir()) == sorted(made)
+
+
+# Killed while it puts a finished file in its place, for the time whose number is given.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from goalward.bench.collect import collect
+from goalward.bench.names import parse
+
+count, replace = 0, os.replace
+def dying(*paths):
+    global count
+    count += 1
+    if count == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    replace(*paths)
+os.replace = dying
+collect(parse("pointmaze-medium-navigate-v0"), Path(sys.argv[1]), 12, 60, seed=3)
+"""
+
+
+def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(
+    navigated: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, episode = [], room.episode
+    monkeypatch.setattr(room, "episode", lambda *call: made.append(call[-1]) or episode(*call))
+    # In the sixth episode; between the two files, after thirteen.
+    for moment, left in ((6, list(range(5, 13))), (15, [])):
+        out = tmp_path / str(moment)
+        done = subprocess.run([sys.executable, "-c", KILLED, out, str(moment)], check=False)
+        assert done.returncode == -signal.SIGKILL
+        assert [p.name for p in out.glob("*.npz")] == [navigated[0].name][: moment > 14]
+        made.clear()
+        ticks: list[None] = []
+        again = collect(NAVIGATE, out, 12, 60, seed=3, tick=lambda told=ticks: told.append(None))
+        assert made == left
+        assert len(ticks) == 13
+        assert [fingerprint(p) for p in again] == [fingerprint(p) for p in navigated]
+        assert sorted(out.iterdir()) == sorted(again)
+
+
+def test_stopped_by_hand_it_keeps_what_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks: list[None] = []
+
+    def impatient() -> None:
+        ticks.append(None)
+        if len(ticks) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Mendable, match=r"stopped after 3 of 11 episodes, kept in .*; the same"):
+        collect(NAVIGATE, tmp_path, 10, 5, tick=impatient)
+    (kept,) = tmp_path.iterdir()
+    (kept / "1.npz").write_bytes((kept / "1.npz").read_bytes()[:-30])
+    with pytest.raises(Mendable, match=r"1.npz was damaged and is deleted: repeat the command"):
+        collect(NAVIGATE, tmp_path, 10, 5)
+    made = collect(NAVIGATE, tmp_path, 10, 5)
+    whole = collect(NAVIGATE, tmp_path / "whole", 10, 5)
+    assert [fingerprint(p) for p in made] == [fingerprint(p) for p in whole]
 
 
 def test_the_benchmarks_own_sizes() -> None:

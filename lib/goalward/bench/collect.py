@@ -10,10 +10,14 @@ Each episode has a seed of its own, so the data do not depend on how many proces
 """
 
 import os
+import shutil
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
 from importlib import import_module
+from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -72,17 +76,20 @@ def collect(
     """Write the two files of a data set, for training and (a tenth as many episodes) validation.
 
     The same arguments give the same bytes, whatever `jobs` is. Files appear whole or not at all.
+    Finished episodes are kept in a hidden folder beside them until all are there, so that the same
+    call goes on where one was stopped.
 
     Args:
         out: the folder.
         episodes: for training.
         steps: transitions in each; the file has one row more, for the last state.
         jobs: processes.
-        tick: called after each episode.
+        tick: called after each episode, those of an earlier call included.
 
     Raises:
         Unknown: the recipe needs an expert, or the sizes make no sense.
-        Mendable: a file is already there.
+        Mendable: the files are already there, a kept episode is damaged, or the call was stopped
+            by hand.
     """
     if name.family not in WITHOUT_EXPERT:
         raise Unknown(
@@ -92,42 +99,76 @@ def collect(
     if min(episodes, steps, jobs) < 1 or seed < 0:
         raise Unknown("--episodes, --steps and --jobs must be at least 1, --seed at least 0")
     paths = out / f"{name.text}.npz", out / f"{name.text}-val.npz"
+    kept = _kept(out, name, steps, seed)
     for path in paths:
-        if path.exists():
+        # The first without the second is ours if the call was killed between the two.
+        if path.exists() and not (path == paths[0] and kept.exists() and not paths[1].exists()):
             raise Mendable(f"{path} is already there: name another folder with --out, or delete it")
-    out.mkdir(parents=True, exist_ok=True)
     total = episodes + max(1, episodes // 10)
-    made = []
-    for rows in _episodes(name, steps, seed, total, jobs):
-        made.append(rows)
+    kept.mkdir(parents=True, exist_ok=True)
+    files = [kept / f"{number}.npz" for number in range(total)]
+    missing = [number for number, file in enumerate(files) if not file.exists()]
+    for _ in range(total - len(missing)):
         tick()
-    parts = [path.with_name(f".{path.name}.part") for path in paths]
     try:
-        for part, chosen in zip(parts, (made[:episodes], made[episodes:]), strict=True):
-            with part.open("wb") as file:
-                fields: dict[str, Any] = {
-                    k: np.concatenate([r[k] for r in chosen]) for k in made[0]
-                }
-                np.savez_compressed(file, **fields)
-        for part, path in zip(parts, paths, strict=True):
-            os.replace(part, path)
-    finally:
-        for part in parts:
-            part.unlink(missing_ok=True)
+        for _ in _map(partial(_keep, name, steps, seed, kept), missing, jobs):
+            tick()
+    except KeyboardInterrupt:
+        done = sum(file.exists() for file in files)
+        raise Mendable(
+            f"stopped after {done} of {total} episodes, kept in {kept}; the same command goes on "
+            "from there"
+        ) from None
+    for path, chosen in zip(paths, (files[:episodes], files[episodes:]), strict=True):
+        made = [_read(file) for file in chosen]
+        _write(path, {field: np.concatenate([rows[field] for rows in made]) for field in made[0]})
+    shutil.rmtree(kept)
     return paths
 
 
-def _episodes(name: Name, steps: int, seed: int, total: int, jobs: int) -> Iterator[Rows]:
-    one = partial(episode, name, steps, seed)
-    if jobs == 1:
-        yield from map(one, range(total))
+def _kept(out: Path, name: Name, steps: int, seed: int) -> Path:
+    """The folder of the finished episodes that follow from these settings."""
+    made_with = "-".join(f"{package}{version(package)}" for package in ("ogbench", "mujoco"))
+    return out / f".{name.text}-steps{steps}-seed{seed}-{made_with}"
+
+
+def _map(make: Callable[[int], Any], numbers: list[int], jobs: int) -> Iterator[Any]:
+    if jobs == 1 or not numbers:
+        yield from map(make, numbers)
         return
     # Fresh processes: a fork of one with threads (JAX's) may hang.
-    pool = ProcessPoolExecutor(min(jobs, total), get_context("spawn"))
+    pool = ProcessPoolExecutor(min(jobs, len(numbers)), get_context("spawn"))
     try:
-        yield from pool.map(one, range(total), chunksize=max(1, min(10, total // (4 * jobs))))
+        chunk = max(1, min(10, len(numbers) // (4 * jobs)))
+        yield from pool.map(make, numbers, chunksize=chunk)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _keep(name: Name, steps: int, seed: int, folder: Path, number: int) -> None:
+    """Make an episode and its file."""
+    _write(folder / f"{number}.npz", episode(name, steps, seed, number))
+
+
+def _write(path: Path, fields: Rows) -> None:
+    """A file of arrays: whole or not at all, whenever this is killed."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            np.savez_compressed(file, **fields)  # type: ignore[arg-type]
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> Rows:
+    """A kept episode; a damaged one is deleted."""
+    try:
+        with path.open("rb") as raw, np.load(raw) as file:
+            return dict(file)
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        path.unlink()
+        raise Mendable(f"{path} was damaged and is deleted: repeat the command") from error
 
 
 def episode(name: Name, steps: int, seed: int, number: int) -> Rows:
