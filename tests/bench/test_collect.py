@@ -239,6 +239,12 @@ def test_what_cannot_be_collected_is_one_line(navigated: tuple[Path, Path], tmp_
     with pytest.raises(Mendable, match="already there: name another folder"):
         collect(NAVIGATE, navigated[0].parent, 1, 10)
     assert list(tmp_path.iterdir()) == []
+    for path in navigated:  # nor is one of the two overwritten
+        alone = tmp_path / path.name
+        alone.write_text("someone's")
+        with pytest.raises(Mendable, match=f"{alone} is already there: name another folder"):
+            collect(NAVIGATE, tmp_path, 1, 10)
+        alone.unlink()
 
 
 def test_a_full_disk_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
