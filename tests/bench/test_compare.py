@@ -13,7 +13,8 @@ pytest.importorskip("orbax.checkpoint")
 from goalward import cli
 from goalward.bench import compare as room
 from goalward.bench import presets
-from goalward.bench.compare import Comparison, Row, commit, race, stages, table
+from goalward.bench.checkout import commit
+from goalward.bench.compare import Comparison, Row, race, stages, table
 from goalward.bench.datasets import fingerprint
 from goalward.bench.names import Unknown, parse
 from goalward.bench.presets import Sizes, learner
@@ -244,7 +245,7 @@ def test_seeds_count_together_and_the_bar_ends_full(
 def test_settings_in_the_official_names(method: str) -> None:
     wanted = Comparison(method, "antmaze-giant-stitch-v0", width=16, batch=8)
     agent = learner(method, parse(wanted.env), Sizes(8, 16, 8))
-    told = room._official_settings(agent, wanted)
+    told = room.official_settings(agent, wanted.batch, wanted.width)
     stitch = (1.0, 0.0) if method == "gcbc" else (0.5, 0.5)
     assert (told["actor_p_trajgoal"], told["actor_p_randomgoal"]) == stitch
     assert told["discount"] == 0.995

@@ -1,4 +1,4 @@
-"""`goalward bench collect | train | compare`: what the command line calls."""
+"""`goalward bench collect | train | reference | compare`: what the command line calls."""
 
 import argparse
 import os
@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 Add = Callable[..., argparse.ArgumentParser]
 
@@ -38,22 +39,18 @@ def register(add: Add) -> None:
     training.add_argument(
         "--data", type=Path, metavar="FILE", help="a data file; else the downloaded one is used"
     )
-    for option, kind, letter, told in (
+    _options(
+        training,
         ("seeds", int, "K", "learners side by side (1)"),
         ("seed", int, "S", "from which everything random follows (0)"),
-        ("batch", int, "B", "transitions in a batch (1024)"),
-        ("width", int, "W", "units of each of three hidden layers (512)"),
+        *SIZES,
         ("learning-rate", float, "R", "Adam's step size (0.0003)"),
         ("log-every", int, "N", "updates between lines of metrics.jsonl (500)"),
         ("eval-every", int, "N", "updates between evaluations (100000)"),
         ("eval-episodes", int, "N", "episodes of each task in an evaluation (50)"),
         ("checkpoint-every", int, "N", "updates between checkpoints (50000)"),
         ("keep", int, "N", "how many checkpoints to keep (3)"),
-    ):
-        # Left out, the setting's own default holds, without importing it here.
-        training.add_argument(
-            f"--{option}", type=kind, metavar=letter, help=told, default=argparse.SUPPRESS
-        )
+    )
 
     collecting = add(
         "collect",
@@ -84,6 +81,29 @@ def register(add: Add) -> None:
         "--jobs", type=int, default=1, metavar="N", help="processes; the data do not depend on it"
     )
 
+    referring = add(
+        "reference",
+        _reference,
+        "train the official implementation, as a yardstick for runs of ours on the same data",
+        "goalward bench reference gciql --env pointmaze-medium-navigate-v0 "
+        "--data data/pointmaze-medium-navigate-v0.npz --official ../ogbench "
+        "--python ../ogbench/venv/bin/python --steps 5000 --seeds 4 --out runs/official/gciql",
+    )
+    _official_options(referring)
+    referring.add_argument("--steps", type=int, required=True, metavar="N", help="updates in all")
+    referring.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="the folder of the seeds' folders"
+    )
+    _options(
+        referring,
+        ("seeds", int, "K", "runs, one after the other (1)"),
+        ("seed", int, "S", "of the first run; the next count on (0)"),
+        *SIZES,
+        ("learning-rate", float, "R", "Adam's step size (0.0003)"),
+        ("eval-every", int, "N", "updates between evaluations (100000)"),
+        ("eval-episodes", int, "N", "episodes of each task in an evaluation (50)"),
+    )
+
     comparing = add(
         "compare",
         _compare,
@@ -92,33 +112,53 @@ def register(add: Add) -> None:
         "--data data/pointmaze-medium-navigate-v0.npz --official ../ogbench "
         "--python ../ogbench/venv/bin/python --batch 256 --width 64 --out compare.json",
     )
+    _official_options(comparing)
     comparing.add_argument(
-        "method", metavar="METHOD", help="gcbc, gcivl, gciql, qrl or contrastive_rl"
+        "--out", type=Path, required=True, metavar="FILE.json", help="where what was found goes"
+    )
+    _options(
+        comparing,
+        ("updates", int, "N", "timed in each of three repeats (500)"),
+        ("warmup", int, "N", "updates made before and not timed (100)"),
+        *SIZES,
+        ("seeds", int, "K", "time K learners of ours at once too"),
+    )
+
+
+SIZES = (
+    ("batch", int, "B", "transitions in a batch (1024)"),
+    ("width", int, "W", "units of each of three hidden layers (512)"),
+)
+
+
+def _options(
+    parser: argparse.ArgumentParser, *options: tuple[str, Callable[[str], Any], str, str]
+) -> None:
+    """Options with defaults that the settings know: left out here, and not imported for this."""
+    for option, kind, letter, told in options:
+        parser.add_argument(
+            f"--{option}", type=kind, metavar=letter, help=told, default=argparse.SUPPRESS
+        )
+
+
+def _official_options(parser: argparse.ArgumentParser) -> None:
+    """What every command needs that runs the official code."""
+    parser.add_argument(
+        "method", metavar="METHOD", help="gcbc, gcivl, gciql, qrl, contrastive_rl or hiql"
     )
     for name, form, letter, told in (
         ("env", str, "NAME", "the data set"),
         ("data", Path, "FILE", "its data file, on which both train"),
         ("official", Path, "CHECKOUT", "a clone of the repository seohongpark/ogbench"),
-        ("out", Path, "FILE.json", "where what was found goes"),
     ):
-        comparing.add_argument(f"--{name}", type=form, required=True, metavar=letter, help=told)
-    comparing.add_argument(
+        parser.add_argument(f"--{name}", type=form, required=True, metavar=letter, help=told)
+    parser.add_argument(
         "--python",
         default=sys.executable,
         metavar="PYTHON",
         help="runs the official code: it needs jax, flax, optax, numpy, distrax and "
         "ml_collections; by default the one that runs this",
     )
-    for option, letter, told in (
-        ("updates", "N", "timed in each of three repeats (500)"),
-        ("warmup", "N", "updates made before and not timed (100)"),
-        ("batch", "B", "transitions in a batch (1024)"),
-        ("width", "W", "units of each of three hidden layers (512)"),
-        ("seeds", "K", "time K learners of ours at once too"),
-    ):
-        comparing.add_argument(
-            f"--{option}", type=int, metavar=letter, help=told, default=argparse.SUPPRESS
-        )
 
 
 def _collect(options: argparse.Namespace) -> int:
@@ -163,6 +203,31 @@ def _train(options: argparse.Namespace) -> int:
         print(f"  task {task}  {rates.mean():.3f}{spread}")
     print(f"  all     {run.success.mean():.3f}")
     print(f"metrics: {options.out / 'metrics.jsonl'}; settings: {options.out / 'config.json'}")
+    return 0
+
+
+def _reference(options: argparse.Namespace) -> int:
+    from dataclasses import fields
+
+    from tqdm import tqdm
+
+    from goalward.bench.reference import reference
+    from goalward.bench.train import Settings
+
+    asked = vars(options)
+    wanted = Settings(**{f.name: asked[f.name] for f in fields(Settings) if f.name in asked})
+    total = wanted.steps * wanted.seeds
+    with tqdm(total=total, unit="update", file=sys.stderr, disable=None) as bar:
+        folders = reference(
+            wanted,
+            options.data,
+            options.official,
+            options.python,
+            options.out,
+            bar.update,
+            say=lambda line: bar.write(line, sys.stdout),
+        )
+    print(f"runs: {', '.join(map(str, folders))}")
     return 0
 
 

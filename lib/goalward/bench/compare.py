@@ -6,12 +6,9 @@ machine does falls on both alike. Compilation, the first updates and evaluation 
 
 import json
 import os
-import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
@@ -23,28 +20,24 @@ from typing import Any
 import jax
 from jaxtyping import Array
 
-from goalward.baselines.offline import OfflineActor
+from goalward.bench.checkout import (
+    NEEDS,
+    OFFICIAL,
+    PACKAGES,
+    Official,
+    commit,
+    impls_of,
+    official_settings,
+)
 from goalward.bench.datasets import fingerprint, load
 from goalward.bench.environments import make
 from goalward.bench.names import Mendable, Unknown, parse
-from goalward.bench.presets import BATCH, LAYERS, WIDTH, Sizes, learner
+from goalward.bench.presets import BATCH, WIDTH, Sizes, learner
 from goalward.bench.train import device_name, write_whole
 from goalward.data.trajectories import Dataset
 from goalward.protocol import Key, Learner, LearnerState
 from goalward.training.loop import fresh_states, placing, train
 
-OFFICIAL = {
-    "gcbc": "gcbc",
-    "gcivl": "gcivl",
-    "gciql": "gciql",
-    "qrl": "qrl",
-    "contrastive_rl": "crl",
-}
-"""What the official code calls our methods."""
-
-NEEDS = ("jax", "flax", "optax", "numpy", "distrax", "ml_collections")
-"""What the official agents import."""
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "distrax")
 REPEATS = 3
 DISPATCH = 500
 """The most updates of a dispatch: as many as `bench train` makes by default."""
@@ -134,7 +127,7 @@ def compare(
     """
     name = parse(wanted.env)
     agent = learner(wanted.method, name, Sizes(1, wanted.width, wanted.batch))  # complain first
-    impls = _impls(checkout)
+    impls = impls_of(checkout)
     _writable(out)
     env = make(name)
     held = load(data, env.observation_space.shape, env.action_space.shape[0])
@@ -143,7 +136,7 @@ def compare(
     )
     asked = {
         "agent": OFFICIAL[wanted.method],
-        "config": _official_settings(agent, wanted),
+        "config": official_settings(agent, wanted.batch, wanted.width),
         "data": str(data.resolve()),
         "needs": NEEDS,
         "packages": PACKAGES,
@@ -236,80 +229,6 @@ def table(found: dict[str, Any]) -> list[str]:
     return lines
 
 
-class Official:
-    """The official code in a process of its own; called, it times a number of updates.
-
-    Args:
-        python: which has its packages.
-        impls: the folder of its agents.
-        asked: what `goalward.bench.official` is told.
-
-    Raises:
-        Mendable: it does not run.
-    """
-
-    def __init__(self, python: str, impls: Path, asked: dict[str, Any]) -> None:
-        found = shutil.which(python)
-        if found is None:
-            raise Mendable(f"there is no {python} to run: name a Python with --python")
-        self.python = python
-        program = Path(__file__).with_name("official.py").read_text(encoding="utf-8")
-        self.errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
-        self.process = subprocess.Popen(
-            [os.path.abspath(found), "-c", program, json.dumps(asked)],
-            cwd=impls,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.errors,
-            text=True,
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},  # a checkout stays as it is
-        )
-        try:
-            self.told = self._answer()
-        except BaseException:
-            self.close()
-            raise
-
-    def __call__(self, updates: int) -> float:
-        """The seconds of so many updates."""
-        assert self.process.stdin is not None
-        with suppress(BrokenPipeError):  # it has ended: its last words say why
-            print(updates, file=self.process.stdin, flush=True)
-        return float(self._answer()["seconds"])
-
-    def _answer(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            status = self.process.wait()
-            self.errors.seek(0)
-            words = self.errors.read().strip().splitlines() or [f"exit status {status}"]
-            raise Mendable(
-                f"the official code fails ({words[-1]}): does {self.python} have the versions "
-                "that the checkout asks for?"
-            )
-        answer: dict[str, Any] = json.loads(line)
-        if "missing" in answer:
-            names = " ".join(answer["missing"])
-            raise Mendable(
-                f"{self.python} lacks what the official code imports: install it with "
-                f"`{self.python} -m pip install {names}`, or name another Python with --python"
-            )
-        return answer
-
-    def close(self) -> None:
-        """End the process."""
-        self.process.kill()
-        self.process.communicate()
-        self.errors.close()
-
-    def __enter__(self) -> "Official":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
 class Stepwise:
     """Ours in the official form: a loop on the host, a dispatch an update.
 
@@ -391,41 +310,9 @@ def _at_least(warmup: int, dispatch: int) -> int:
     return -(-warmup // dispatch) * dispatch
 
 
-def _official_settings(agent: Any, wanted: Comparison) -> dict[str, Any]:
-    """Our learner's settings in the official names; each agent takes those that it has."""
-    assert isinstance(agent, OfflineActor)
-    hidden, goals = [wanted.width] * LAYERS, agent.actor_goals
-    settings = {
-        "batch_size": wanted.batch,
-        "actor_hidden_dims": hidden,
-        "value_hidden_dims": hidden,
-        "latent_dim": wanted.width,
-        "lr": agent.learning_rate,
-        "discount": agent.gamma,
-        "actor_p_curgoal": goals.current,
-        "actor_p_trajgoal": goals.trajectory,
-        "actor_p_randomgoal": goals.random,
-        "actor_geom_sample": goals.geometric,
-    }
-    # The official code's weight of imitation; gcivl gives its own sense to the name.
-    return settings | ({"alpha": agent.bc} if hasattr(agent, "bc") else {})
-
-
 def _size(agent: Learner, data: Dataset) -> int:
     state = jax.eval_shape(lambda: fresh_states(agent, data, jax.random.key(0)))
     return sum(leaf.size for leaf in jax.tree.leaves(state.params))
-
-
-def _impls(checkout: Path) -> Path:
-    """The folder of the official agents."""
-    impls = checkout / "impls"
-    for file in ("agents/__init__.py", "utils/datasets.py"):
-        if not (impls / file).is_file():
-            raise Mendable(
-                f"{checkout} is no checkout of the official code (it has no impls/{file}): clone "
-                "its repository, seohongpark/ogbench, and name that folder with --official"
-            )
-    return impls.resolve()
 
 
 def _writable(out: Path) -> None:
@@ -439,20 +326,3 @@ def _writable(out: Path) -> None:
         raise Mendable(
             f"{out} cannot be written ({error.strerror or error}): name another file with --out"
         ) from error
-
-
-def commit(checkout: Path) -> str:
-    """The commit of a checkout, `unknown` where git does not say, with `+` if changed since."""
-
-    def git(*words: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(checkout), *words], capture_output=True, text=True, check=True
-        )
-        return done.stdout.strip()
-
-    try:
-        if Path(git("rev-parse", "--show-toplevel")) != checkout.resolve():
-            return "unknown"  # a copy within some other repository
-        return git("rev-parse", "HEAD") + "+" * bool(git("status", "--porcelain", "--", "impls"))
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"

@@ -1,9 +1,10 @@
-"""The official agents, timed: a program for the Python that has their packages, not a module.
+"""The official agents at work: a program for the Python that has their packages, not a module.
 
 `goalward.bench.compare` runs it in the folder `impls` of a checkout and tells it in JSON what to
-do. It answers in lines of JSON: one when it is warm, then the seconds of every number of updates
-that it reads. The loop is that of the official `main.py` without its logs and evaluations: NumPy
-draws a batch on the host, one jitted call makes an update.
+do. It answers in lines of JSON: one when it is warm, then one an order: `{"updates": n}` trains and
+gives the seconds, `{"observations": ..., "goals": ...}` gives the actions without noise. The loop
+is that of the official `main.py` without its logs and evaluations: NumPy draws a batch on the host,
+one jitted call makes an update.
 """
 
 import json
@@ -18,7 +19,7 @@ from typing import Any
 
 
 def serve(asked: dict[str, Any], say: Callable[[dict], Any], orders: Iterable[str]) -> None:
-    """Make the agent, warm it up, then run as many updates as each order says."""
+    """Make the agent, warm it up, then do as each order says."""
     try:
         jax, np = import_module("jax"), import_module("numpy")
         settings = import_module(f"agents.{asked['agent']}")
@@ -67,8 +68,15 @@ def serve(asked: dict[str, Any], say: Callable[[dict], Any], orders: Iterable[st
             "versions": {"python": sys.version.split()[0], **_versions(asked["packages"])},
         }
     )
-    for order in orders:
-        say({"seconds": seconds(int(order))})
+    for line in orders:
+        order = json.loads(line)
+        if "updates" in order:
+            say({"seconds": seconds(order["updates"])})
+            continue
+        seen, goals = (np.asarray(order[part], np.float32) for part in ("observations", "goals"))
+        # Without noise the key has no effect.
+        acts = agent.sample_actions(seen, goals, seed=jax.random.PRNGKey(0), temperature=0.0)
+        say({"actions": np.asarray(acts).tolist()})
 
 
 def _versions(packages: list[str]) -> dict[str, str]:
