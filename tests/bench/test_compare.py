@@ -11,13 +11,17 @@ import pytest
 pytest.importorskip("ogbench")
 pytest.importorskip("orbax.checkpoint")
 from goalward import cli
+from goalward.bench import checkout as checkout_room
 from goalward.bench import compare as room
 from goalward.bench import presets
+from goalward.bench import reference as reference_room
 from goalward.bench.checkout import commit
 from goalward.bench.compare import Comparison, Row, race, stages, table
 from goalward.bench.datasets import fingerprint
+from goalward.bench.evaluate import Arena
 from goalward.bench.names import Unknown, parse
 from goalward.bench.presets import Sizes, learner
+from goalward.bench.runs import by_method, load_runs
 
 NAME = "pointmaze-medium-navigate-v0"
 
@@ -49,6 +53,10 @@ class Agent:
         with open(self.config["notes"], "w") as file:
             json.dump({"calls": len(after.calls) - 1, "config": told}, file)
         return after, {"loss": np.float32(0)}
+
+    def sample_actions(self, observations, goals, seed, temperature):
+        assert temperature == 0 and observations.dtype == goals.dtype == np.float32
+        return np.clip(goals - observations, -1, 1) * (len(self.calls) > 9)
 
 agents = {"gcbc": Agent}
 """
@@ -123,7 +131,7 @@ def test_side_by_side(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for module in (presets, room):
+    for module in (presets, checkout_room):
         monkeypatch.setattr(module, "LAYERS", 1)  # less to compile
     assert cli.main(command(data, checkout)) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -239,6 +247,44 @@ def test_seeds_count_together_and_the_bar_ends_full(
         assert made[2:] == [(1, 40), (seeds, 40)][: warm - 1]  # scanned: seeds and dispatch
         rows = json.loads(out.read_text())["updates_per_second"]
         assert [row["median"] for row in rows] == [40, 40, 40, 40 * seeds][: warm + 1]
+
+
+def test_official_runs_are_recorded_as_ours(
+    data: Path,
+    checkout: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    short = Arena(parse(NAME), 1, max_steps=40)
+    monkeypatch.setattr(reference_room, "Arena", lambda name, seeds: short)
+    asked = command(data, checkout, out=checkout.parent / "runs")
+    asked = [word for word in asked if not word.startswith(("--updates", "--warmup"))]
+    asked[1] = "reference"
+    asked += ["--steps=12", "--seeds=2", "--seed=3", "--eval-every=5", "--eval-episodes=2"]
+    assert cli.main(asked) == 0
+    assert "seed 4: success" in capsys.readouterr().out
+
+    notes = json.loads((checkout.parent / "notes.json").read_text())
+    assert (notes["calls"], notes["config"]["lr"]) == (12, 3e-4)
+    assert sorted(run.config["seed"] for run in load_runs(checkout.parent / "runs")) == [3, 4]
+    joined = by_method(load_runs(checkout.parent / "runs"))["official", "gcbc"][NAME]
+    assert joined.steps.tolist() == [5, 10, 12]
+
+    # The stand-in stands still in its first nine updates, then walks straight to the goal.
+    def straight(observations: np.ndarray, goals: np.ndarray, step: int) -> np.ndarray:
+        return np.clip(goals - observations, -1, 1)
+
+    assert not joined.at(5).any()
+    expected = [short.rates(straight, 2, (seed, 12))[0] for seed in (3, 4)]
+    np.testing.assert_array_equal(joined.at(12), expected)
+
+    # What is done is not made again; other settings do not go into the same folder.
+    (checkout.parent / "notes.json").unlink()
+    assert cli.main(asked) == 0
+    assert not (checkout.parent / "notes.json").exists()
+    capsys.readouterr()
+    assert cli.main([*asked, "--learning-rate=0.1"]) == 1
+    assert "seed3 holds another run (its learning_rate differ)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("method", room.OFFICIAL)
