@@ -205,12 +205,15 @@ def test_runs_are_compared_where_all_were_evaluated(tmp_path: Path) -> None:
 def test_the_table_says_what_there_is(tmp_path: Path) -> None:
     record(tmp_path / "0", RATES, implementation="official", steps=20_000)
     record(tmp_path / "1", RATES, log=False)
+    record(tmp_path / "2", {20: [[0.0, 0.0], [0.0, 0.5]]}, env="pointmaze-large-navigate-v0")
     rows = table(load_runs(tmp_path))
     assert [len(row) for row in rows] == [len(HEAD)] * 2
     assert rows == [
         ("official", "gcbc", ENV, "2", "20 of 20,000", "32 × 16", "75", "0.62", "cpu cpu"),
-        ("ours", "gcbc", ENV, "2", "20", "32 × 16", "–", "0.62", "cpu cpu"),
+        ("ours", "gcbc", "2", "2", "20", "32 × 16", "100", "0.12 to 0.62", "cpu cpu"),
     ]
+    rows = table([run for run in load_runs(tmp_path) if run.folder.name == "1"])
+    assert rows[0][HEAD.index("updates/s")] == "–"
 
 
 def test_no_simulator_is_needed() -> None:

@@ -19,7 +19,7 @@ from goalward.bench.names import Mendable
 OURS = "ours"
 """The implementation of a run whose configuration names none."""
 
-HEAD = ("implementation", "method", "data set", "seeds", "updates", "batch × width", "updates/s",
+HEAD = ("implementation", "method", "data sets", "seeds", "updates", "batch × width", "updates/s",
         "success", "device")  # fmt: skip
 
 
@@ -141,25 +141,46 @@ def last_shared_step(runs: Sequence[RecordedRun]) -> int:
 
 
 def table(runs: Iterable[RecordedRun]) -> list[tuple[str, ...]]:
-    """What there is, a row a run, in the columns of `HEAD`; success after the last evaluation."""
-    rows: list[tuple[str, ...]] = []
+    """What there is, in the columns of `HEAD`: one row for runs that differ in the data set alone.
+
+    Speed and success, the latter after the last evaluation, are from the lowest to the highest.
+    """
+    alike: dict[tuple[str, ...], list[RecordedRun]] = {}
     for run in runs:
         asked, done = run.config.get("steps"), f"{run.steps[-1]:,}"
         unfinished = isinstance(asked, int) and asked > run.steps[-1]
+        key = (
+            run.implementation,
+            run.method,
+            str(run.seeds),
+            f"{done} of {asked:,}" if unfinished else done,
+            f"{run.config.get('batch', '?')} × {run.config.get('width', '?')}",
+            str(run.config.get("device", "?")),
+        )
+        alike.setdefault(key, []).append(run)
+    rows = []
+    for (*who, seeds, updates, size, device), group in alike.items():
+        names = {run.env for run in group}
+        speeds = [f"{s:,.0f}" for s in sorted(run.updates_per_second for run in group) if s > 0]
+        rates = sorted(f"{run.success[-1].mean():.2f}" for run in group)
         rows.append(
             (
-                run.implementation,
-                run.method,
-                run.env,
-                str(run.seeds),
-                f"{done} of {asked:,}" if unfinished else done,
-                f"{run.config.get('batch', '?')} × {run.config.get('width', '?')}",
-                "–" if np.isnan(run.updates_per_second) else f"{run.updates_per_second:,.0f}",
-                f"{run.success[-1].mean():.2f}",
-                str(run.config.get("device", "?")),
+                *who,
+                group[0].env if len(names) == 1 else str(len(names)),
+                seeds,
+                updates,
+                size,
+                _range(speeds),
+                _range(rates),
+                device,
             )
         )
     return rows
+
+
+def _range(told: Sequence[str]) -> str:
+    """The first and the last of numbers in order, as one number where they look the same."""
+    return " to ".join(dict.fromkeys([*told[:1], *told[-1:]])) or "–"
 
 
 def _load(folder: Path, say: Callable[[str], Any]) -> RecordedRun:

@@ -66,7 +66,8 @@ class Chapter:
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Show a table of words and numbers; the first cell of each row names it."""
         text = "\n".join("  ".join(row) for row in (head, *rows))
-        self._display({"text/html": _html_table(head, rows), "text/plain": text}, raw=True)
+        table = _html_table(head, rows, ";white-space:nowrap")
+        self._display({"text/html": table, "text/plain": text}, raw=True)
 
     def show(self, fig: Figure, *, alt: str, caption: str, lead: bool = False) -> None:
         """Show a figure: its picture, the text for who cannot see it, what to notice.
@@ -165,7 +166,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [""])[0]
 
 
-def _html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _html_table(head: Sequence[str], rows: Sequence[Sequence[str]], style: str = "") -> str:
     columns = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in head)
     body = "".join(
         f'<tr><th scope="row" style="text-align:left">{html.escape(name)}</th>'
@@ -174,7 +175,7 @@ def _html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         for name, *values in rows
     )
     return (
-        f'<div style="overflow-x:auto"><table><thead><tr>{columns}</tr></thead>'
+        f'<div style="overflow-x:auto{style}"><table><thead><tr>{columns}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 
