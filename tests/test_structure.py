@@ -10,6 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import pins
+from goalward.bench.presets import METHODS
 from goalward.course import papers
 
 ROOT = Path(__file__).parents[1]
@@ -117,8 +118,17 @@ def test_no_file_names_a_registry_or_a_machines_path() -> None:
     assert found == []
 
 
+AHEAD = ("hiql",)
+"""Methods that came before their chapters, because the benchmark trains them: HIQL is one of its
+six reference agents. Whoever writes such a chapter takes its slug out."""
+
+
 def test_claims_live_in_one_place_a_slug() -> None:
     """Method, tests and figures of a paper share its chapter's name."""
-    slugs = {p.slug for p in papers.papers()} & papers.chapters(ROOT).keys()
+    everything = {p.slug for p in papers.papers()}
+    written = everything & papers.chapters(ROOT).keys()
+    assert written.isdisjoint(AHEAD), "has a chapter now: take it out of AHEAD"
+    assert set(AHEAD) <= everything & METHODS.keys()
+    slugs = written | set(AHEAD)
     assert {p.stem for p in (LIBRARY / "methods").glob("[!_]*.py")} == slugs
     assert {p.stem.removeprefix("test_") for p in (ROOT / "tests/methods").glob("*.py")} == slugs

@@ -8,6 +8,7 @@ import pytest
 from goalward.bench.names import NAMES, Unknown, parse
 from goalward.bench.presets import METHODS, Sizes, actor_goals, gamma, imitation, learner
 from goalward.data.trajectories import from_trajectories
+from goalward.methods.hiql import HIQL
 from goalward.protocol import Agent
 
 NAVIGATE = parse("pointmaze-medium-navigate-v0")
@@ -58,6 +59,27 @@ def test_weights_of_imitation(text: str, weights: tuple[float, ...]) -> None:
     methods = ("gciql", "qrl", "contrastive_rl")
     assert tuple(imitation(method, parse(text)) for method in methods) == weights
     assert tuple(learner(m, parse(text), Sizes(2)).bc for m in methods) == weights
+
+
+@pytest.mark.parametrize(
+    ("text", "sharpness", "steps"),
+    [
+        ("pointmaze-giant-stitch-v0", 3.0, 25),
+        ("antmaze-medium-explore-v0", 10.0, 25),
+        ("antsoccer-arena-navigate-v0", 3.0, 25),
+        ("humanoidmaze-large-stitch-v0", 3.0, 100),
+        ("cube-double-play-v0", 3.0, 10),
+        ("scene-noisy-v0", 3.0, 10),
+        ("puzzle-4x5-noisy-v0", 3.0, 10),
+    ],
+)
+def test_how_far_subgoals_lie(text: str, sharpness: float, steps: int) -> None:
+    """As the benchmark's authors list them, command by command."""
+    agent = learner("hiql", parse(text), Sizes(2))
+    assert isinstance(agent, HIQL)
+    assert (agent.sharpness, agent.high_sharpness) == (sharpness, sharpness)
+    assert (agent.subgoal_steps, agent.kappa, agent.tau) == (steps, 0.7, 0.005)
+    assert agent.representation.widths == (512, 512, 512, 10)
 
 
 def test_every_data_set_has_settings() -> None:

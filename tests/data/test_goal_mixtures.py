@@ -1,5 +1,7 @@
 """Goal mixtures against the exact distribution of a small data set, enumerated row by row."""
 
+from dataclasses import fields, replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 from scipy.stats import chisquare
 
 from goalward.data import trajectories
-from goalward.data.goal_mixtures import GoalMixture, goal_batch, goal_rows
+from goalward.data.goal_mixtures import GoalMixture, goal_batch, goal_rows, subgoal_batch
 from offline_oracles import goal_table
 
 GAMMA = 0.7
@@ -29,6 +31,7 @@ MIXTURES = {
 
 rows_of = jax.jit(goal_rows, static_argnums=(4, 5))
 batch_of = jax.jit(goal_batch, static_argnums=(2, 3, 4, 5), static_argnames="goal_entries")
+subgoals_of = jax.jit(subgoal_batch, static_argnums=(2, 3, 4, 5, 6), static_argnames="goal_entries")
 
 
 def exact(mixture):
@@ -104,3 +107,61 @@ def test_later_goals_stay_in_the_trajectory(length, tail, mixture):
 def test_probabilities_add_up(shares):
     with pytest.raises(ValueError, match="add up to 1"):
         GoalMixture(**shares)
+
+
+def subgoal_table(mixture, steps):
+    """P(policy's goal row, row to name | present row), from the definition."""
+    table = np.zeros((len(ROWS), len(ROWS), len(ROWS)))
+    own, anywhere = (
+        exact(replace(mixture, random=share, **shares)) * weight
+        for weight, share, shares in (
+            (1 - mixture.random, 0.0, scaled(mixture)),
+            (mixture.random, 1.0, {"current": 0.0, "trajectory": 0.0}),
+        )
+    )
+    for now in ANCHORS:
+        ahead = min(now + steps, ENDS[now < ENDS][0] - 1)
+        for goal in ANCHORS:
+            table[now, goal, min(ahead, goal)] += own[now, goal]
+            table[now, goal, ahead] += anywhere[now, goal]
+    return table
+
+
+def scaled(mixture):
+    """The shares of goals from the same trajectory, if no others were drawn."""
+    total = mixture.current + mixture.trajectory
+    return {"current": mixture.current / total, "trajectory": mixture.trajectory / total}
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"), [("stitch", 1), ("stitch", 2), ("stitch", 9), ("value", 3)]
+)
+def test_subgoals_have_the_stated_distribution(name, steps):
+    value, mixture, n = MIXTURES["future"], MIXTURES[name], 60_000
+    arguments = DATA, jax.random.key(steps), n, GAMMA, value, mixture
+    batch, plain = subgoals_of(*arguments, steps), batch_of(*arguments)
+    for field in fields(plain):  # of the same key, the same batch, and more
+        np.testing.assert_array_equal(getattr(batch, field.name), getattr(plain, field.name))
+    now, goal, low, subgoal = (
+        np.asarray(x)[:, 0].astype(int)
+        for x in (batch.state, batch.actor_goal, batch.low_goal, batch.subgoal)
+    )
+    last = ENDS[np.searchsorted(ENDS, now)] - 1
+    np.testing.assert_array_equal(low, np.minimum(now + steps, last))
+    np.testing.assert_array_equal(batch.subgoal, batch.subgoal_state)
+    expected = n / len(ANCHORS) * subgoal_table(mixture, steps)
+    np.testing.assert_allclose(expected.sum(), n)
+    counts = np.zeros_like(expected)
+    np.add.at(counts, (now, goal, subgoal), 1)
+    assert counts[expected == 0].sum() == 0
+    often = expected >= 5
+    share = counts[often].sum() / expected[often].sum()
+    assert chisquare(counts[often], share * expected[often]).pvalue > 1e-3
+
+
+def test_a_subgoal_may_be_a_part_of_an_observation():
+    arguments = DATA, jax.random.key(0), 40, GAMMA, MIXTURES["value"], MIXTURES["stitch"], 2
+    whole, part = subgoals_of(*arguments), subgoals_of(*arguments, goal_entries=(1,))
+    for name in ("low_goal", "subgoal"):
+        np.testing.assert_array_equal(getattr(part, name), getattr(whole, name)[:, [1]])
+    np.testing.assert_array_equal(part.subgoal_state, whole.subgoal_state)

@@ -22,11 +22,13 @@ from goalward.bench.agents import (
 from goalward.bench.names import Name, Unknown
 from goalward.data.goal_mixtures import GoalMixture
 from goalward.losses.logistic import all_pairs_nce
+from goalward.methods.hiql import HIQL
 from goalward.nets.critics import InnerProductCritic
 from goalward.nets.normalized import GoalValue, NormalizedMLP, ScaledInnerProductCritic
 from goalward.nets.plain_policies import UnitGaussianPolicy
 from goalward.nets.quasimetric import IQECritic
 from goalward.nets.stable import StableMLP
+from goalward.nets.subgoals import SubgoalEncoder
 from goalward.protocol import Agent
 
 WIDTH = 512
@@ -34,6 +36,8 @@ BATCH = 1024
 LAYERS = 3
 INTERVALS = 8
 """In each component of an interval quasimetric."""
+SUBGOAL_DIM = 10
+"""Of HIQL's representations of subgoals, whatever the width."""
 STABLE_DIM = 16
 """Of the encodings of stable contrastive RL, whatever the width."""
 
@@ -100,6 +104,13 @@ def imitation(method: str, name: Name) -> float:
     return table[name.kind if name.kind in table else name.family]
 
 
+def subgoal_steps(name: Name) -> int:
+    """How many steps ahead HIQL's subgoals lie: a fraction of what a task takes."""
+    if name.family == "humanoidmaze":
+        return 100
+    return 25 if name.family in ("pointmaze", "antmaze", "antsoccer") else 10
+
+
 def _shared(name: Name, sizes: Sizes) -> dict[str, Any]:
     return {
         "gamma": gamma(name),
@@ -123,6 +134,19 @@ def _gciql(name: Name, sizes: Sizes) -> Agent:
         state_value=GoalValue(sizes.hidden),
         critic=GoalValue(sizes.hidden),
         bc=imitation("gciql", name),
+        **_shared(name, sizes),
+    )
+
+
+def _hiql(name: Name, sizes: Sizes) -> Agent:
+    sharpness = 10.0 if name.kind == "explore" else 3.0
+    return HIQL(
+        representation=SubgoalEncoder((*sizes.hidden, SUBGOAL_DIM)),
+        value=GoalValue(sizes.hidden),
+        high_actor=UnitGaussianPolicy(SUBGOAL_DIM, sizes.hidden),
+        subgoal_steps=subgoal_steps(name),
+        sharpness=sharpness,
+        high_sharpness=sharpness,
         **_shared(name, sizes),
     )
 
@@ -159,6 +183,7 @@ METHODS: dict[str, Callable[[Name, Sizes], Agent]] = {
     "gcbc": _gcbc,
     "gcivl": _gcivl,
     "gciql": _gciql,
+    "hiql": _hiql,
     "qrl": _qrl,
     "contrastive_rl": partial(_contrastive, partial(OfflineContrastiveRL, contrast=all_pairs_nce)),
     "stable_contrastive_rl": _stable_contrastive_rl,

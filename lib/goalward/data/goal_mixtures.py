@@ -6,6 +6,7 @@ last action leads to is a next state, but never a goal.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -64,6 +65,18 @@ class ValueBatch(HindsightTransitions):
         return self.goal
 
 
+@struct.dataclass
+class SubgoalBatch(ValueBatch):
+    """The same, and states some steps ahead: near goals for a policy of two levels."""
+
+    low_goal: Items
+    """What the low level is told: the state a number of steps ahead, or the trajectory's last."""
+    subgoal_state: Items
+    """What the high level shall name: the same state, or its own goal where that comes first."""
+    subgoal: Items
+    """The state to name, seen as a goal."""
+
+
 def goal_batch(
     data: Dataset,
     key: Key,
@@ -81,23 +94,93 @@ def goal_batch(
             `goalward.data.sampling.geometric_offsets`; OGBench clips.
         goal_entries: which entries of an observation make a goal; all of them if left out.
     """
+    now, value_rows, actor_rows, _ = _draw(data, key, batch, gamma, value_goals, actor_goals, tail)
+    return ValueBatch(**_value_fields(data, now, value_rows, actor_rows, goal_entries))
+
+
+def subgoal_batch(
+    data: Dataset,
+    key: Key,
+    batch: int,
+    gamma: float | Float[Array, ""],
+    value_goals: GoalMixture,
+    actor_goals: GoalMixture,
+    steps: int,
+    tail: str = "clip",
+    goal_entries: tuple[int, ...] | None = None,
+) -> SubgoalBatch:
+    """The same batch as `goal_batch` for the same key, with states `steps` ahead.
+
+    A state to name lies not beyond the policy's goal where that was drawn from the state's own
+    trajectory; a goal from anywhere is no bound, even where it happens to lie ahead. Nothing lies
+    beyond the trajectory's last state in which an action was taken.
+
+    Args:
+        steps: how far ahead, at least 1.
+        tail: see `goal_batch`.
+        goal_entries: see `goal_batch`.
+    """
+    now, value_rows, actor_rows, own = _draw(
+        data, key, batch, gamma, value_goals, actor_goals, tail
+    )
+    low = now + jnp.minimum(steps, _left(data, now))
+    subgoal_state = take(data.observations, jnp.where(own, jnp.minimum(low, actor_rows), low))
+    seen = _seen(goal_entries)
+    return SubgoalBatch(
+        **_value_fields(data, now, value_rows, actor_rows, goal_entries),
+        low_goal=take(data.observations, low)[seen],
+        subgoal_state=subgoal_state,
+        subgoal=subgoal_state[seen],
+    )
+
+
+def _draw(
+    data: Dataset,
+    key: Key,
+    batch: int,
+    gamma: float | Array,
+    value_goals: GoalMixture,
+    actor_goals: GoalMixture,
+    tail: str,
+) -> tuple[Array, Array, Array, Array]:
+    """Rows of transitions, of both goals, and whether the policy's is of the same trajectory."""
     key_now, key_value, key_actor = jax.random.split(key, 3)
     now = sampling.uniform_anchors(data, key_now, batch)
     value_rows = goal_rows(data, key_value, now, gamma, value_goals, tail)
-    actor_rows = goal_rows(data, key_actor, now, gamma, actor_goals, tail)
+    return now, value_rows, *_goal_rows(data, key_actor, now, gamma, actor_goals, tail)
+
+
+def _value_fields(
+    data: Dataset,
+    now: Array,
+    value_rows: Array,
+    actor_rows: Array,
+    goal_entries: tuple[int, ...] | None,
+) -> dict[str, Array]:
     success = (now == value_rows).astype(jnp.float32)
     next_state = take(data.observations, now + 1)
-    seen = ... if goal_entries is None else (slice(None), goal_entries)
-    return ValueBatch(
-        state=take(data.observations, now),
-        action=take(data.actions, now),
-        next_state=next_state,
-        next_goal=next_state[seen],
-        goal=take(data.observations, value_rows)[seen],
-        actor_goal=take(data.observations, actor_rows)[seen],
-        reward=success - 1,
-        mask=1 - success,
-    )
+    seen = _seen(goal_entries)
+    return {
+        "state": take(data.observations, now),
+        "action": take(data.actions, now),
+        "next_state": next_state,
+        "next_goal": next_state[seen],
+        "goal": take(data.observations, value_rows)[seen],
+        "actor_goal": take(data.observations, actor_rows)[seen],
+        "reward": success - 1,
+        "mask": 1 - success,
+    }
+
+
+def _seen(goal_entries: tuple[int, ...] | None) -> Any:
+    """The index that makes goals of observations."""
+    return ... if goal_entries is None else (slice(None), goal_entries)
+
+
+def _left(data: Dataset, now: Array) -> Array:
+    """Steps left until the last row that has an action."""
+    left: Array = data.left[now].astype(now.dtype) - 1
+    return left
 
 
 def goal_rows(
@@ -109,8 +192,20 @@ def goal_rows(
     tail: str = "clip",
 ) -> Indices:
     """A row for each row's goal."""
+    return _goal_rows(data, key, now, gamma, mixture, tail)[0]
+
+
+def _goal_rows(
+    data: Dataset,
+    key: Key,
+    now: Array,
+    gamma: float | Array,
+    mixture: GoalMixture,
+    tail: str,
+) -> tuple[Array, Array]:
+    """The goals' rows, and which were drawn from the row's own trajectory."""
     key_kind, key_future, key_random = jax.random.split(key, 3)
-    left = data.left[now].astype(now.dtype) - 1  # not counting the row without an action
+    left = _left(data, now)
     if mixture.geometric:
         ahead = sampling.geometric_offsets(key_future, jnp.maximum(left, 1), gamma, tail)
         ahead = jnp.minimum(ahead, left)
@@ -118,8 +213,9 @@ def goal_rows(
         ahead = uniform_offsets(key_future, left)
     anywhere = sampling.uniform_anchors(data, key_random, len(now))
     kind = jax.random.uniform(key_kind, now.shape)
-    later = jnp.where(kind < mixture.current + mixture.trajectory, now + ahead, anywhere)
-    return jnp.where(kind < mixture.current, now, later)
+    own = kind < mixture.current + mixture.trajectory
+    later = jnp.where(own, now + ahead, anywhere)
+    return jnp.where(kind < mixture.current, now, later), own
 
 
 def uniform_offsets(key: Key, lengths: Indices) -> Indices:
