@@ -255,12 +255,12 @@ def test_official_runs_are_recorded_as_ours(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    short = Arena(parse(NAME), 1, max_steps=40)
+    short = Arena(parse(NAME), 1, max_steps=250)
     monkeypatch.setattr(reference_room, "Arena", lambda name, seeds: short)
     asked = command(data, checkout, out=checkout.parent / "runs")
     asked = [word for word in asked if not word.startswith(("--updates", "--warmup"))]
     asked[1] = "reference"
-    asked += ["--steps=12", "--seeds=2", "--seed=3", "--eval-every=5", "--eval-episodes=2"]
+    asked += ["--steps=12", "--seeds=2", "--seed=3", "--eval-every=5", "--eval-episodes=1"]
     assert cli.main(asked) == 0
     assert "seed 4: success" in capsys.readouterr().out
 
@@ -275,8 +275,9 @@ def test_official_runs_are_recorded_as_ours(
         return np.clip(goals - observations, -1, 1)
 
     assert not joined.at(5).any()
-    expected = [short.rates(straight, 2, (seed, 12))[0] for seed in (3, 4)]
+    expected = [short.rates(straight, 1, (seed, 12))[0] for seed in (3, 4)]
     np.testing.assert_array_equal(joined.at(12), expected)
+    assert joined.at(12)[:, 0].all()  # nothing stands in the way
 
     # What is done is not made again; other settings do not go into the same folder.
     (checkout.parent / "notes.json").unlink()
