@@ -1,7 +1,8 @@
 r"""Goal-conditioned implicit Q-learning: the better of the recorded actions, not of the luck.
 
 Kostrikov et al. 2022 in OGBench's version (Park et al. 2025): $V$ is an expectile of $Q$ over the
-recorded actions, $Q$ the mean over what followed, and the policy climbs $Q$.
+recorded actions, $Q$ the mean over what followed, and the policy climbs $Q$ or imitates the actions
+of which $Q$ exceeds $V$.
 """
 
 from dataclasses import dataclass

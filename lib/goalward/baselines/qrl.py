@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Shaped
 from goalward.baselines.offline import OfflineActor
 from goalward.data.goal_mixtures import GoalMixture, ValueBatch
 from goalward.data.goals import HindsightTransitions
-from goalward.losses.policy import ddpg_bc
+from goalward.losses.policy import awr, ddpg_bc
 from goalward.nets.quasimetric import IQECritic, iqe
 from goalward.protocol import Key, LearnerState, Metrics, Params
 
@@ -32,13 +32,15 @@ class QRL(OfflineActor):
     Attributes:
         critic: the quasimetric $d(\phi(s), \phi(g))$ with its encoder $\phi$.
         dynamics: a Linen module $D$ from $[\phi(s), a]$ to the change of the encoding; the policy
-            is improved through it.
+            is improved through it. None where there is a `sharpness` instead.
+        sharpness: $\alpha$: the policy imitates, weighted by $e^{\alpha(d(s,g) - d(s',g))}$.
         epsilon: how far the mean squared excess of steps over 1 may go.
         bc: weight of imitation, to be tuned to the data.
     """
 
     critic: IQECritic
-    dynamics: nn.Module
+    dynamics: nn.Module | None
+    sharpness: float | None = None
     epsilon: float = 0.05
     bc: float = 0.003
     gamma: float = 0.99
@@ -47,16 +49,19 @@ class QRL(OfflineActor):
     def __post_init__(self) -> None:
         if self.goal_entries is not None:
             raise ValueError("a quasimetric takes whole observations as goals: drop goal_entries")
+        if (self.dynamics is None) == (self.sharpness is None):
+            raise ValueError("give dynamics (the policy improves through them) or a sharpness")
 
     def init_params(self, key: Key, example: HindsightTransitions) -> dict[str, Params]:
         """Parameters under "actor", "critic" and "dynamics"; the multiplier's log under "log"."""
         key_actor, key_critic, key_dynamics = jax.random.split(key, 3)
         critic = self.critic.init(key_critic, example.state, example.goal)
+        params = super().init_params(key_actor, example) | {"critic": critic, "log": jnp.zeros(())}
+        if self.dynamics is None:
+            return params
         latent = self.encode({"critic": critic}, example.state)
         inputs = jnp.concatenate([latent, example.action], axis=-1)
-        dynamics = self.dynamics.init(key_dynamics, inputs)
-        actor = super().init_params(key_actor, example)
-        return actor | {"critic": critic, "dynamics": dynamics, "log": jnp.zeros(())}
+        return params | {"dynamics": self.dynamics.init(key_dynamics, inputs)}
 
     def loss(
         self, params: Params, state: LearnerState, batch: HindsightTransitions, key: Key
@@ -67,12 +72,14 @@ class QRL(OfflineActor):
             params, jnp.stack([batch.state, batch.next_state, batch.value_goal])
         )
         value, multiplier = self.quasimetric_loss(params, z, next_z, goal_z)
+        actor = self.extract(params, batch, key)
+        metrics = {"quasimetric": value, "actor": actor, "multiplier": multiplier}
+        if self.dynamics is None:
+            return value + actor, metrics
         guess = self.predict(params, z, batch.action)
         there, back = self.distance(params, next_z, guess), self.distance(params, guess, next_z)
         dynamics = jnp.mean(there + back) / 2
-        actor = self.extract(params, batch, key)
-        metrics = {"quasimetric": value, "dynamics": dynamics, "actor": actor}
-        return value + dynamics + actor, metrics | {"multiplier": multiplier}
+        return value + dynamics + actor, metrics | {"dynamics": dynamics}
 
     def quasimetric_loss(
         self, params: Params, z: Latents, next_z: Latents, goal_z: Latents
@@ -91,8 +98,12 @@ class QRL(OfflineActor):
         return spread + held(multiplier) * excess + dual, multiplier
 
     def extract(self, params: Params, batch: ValueBatch, key: Key) -> Float[Array, ""]:
-        r"""DDPG+BC on $-d(\hat z'(s, \mu(s, g)), \phi(g))$."""
+        r"""DDPG+BC on $-d(\hat z'(s, \mu(s, g)), \phi(g))$, or weighted imitation."""
         held, goal = jax.lax.stop_gradient(params), batch.actor_goal
+        if self.sharpness is not None:
+            three = self.encode(held, jnp.stack([batch.state, batch.next_state, goal]))
+            before, after = (self.distance(held, z, three[2]) for z in three[:2])
+            return awr(before - after, self.data_log_prob(params, batch), self.sharpness)
         action, log_prob = self.propose(params, batch.state, goal, key, 0.0)
         z, goal_z = self.encode(held, jnp.stack([batch.state, goal]))
         q = -self.distance(held, self.predict(held, z, action), goal_z)
@@ -112,5 +123,6 @@ class QRL(OfflineActor):
 
     def predict(self, params: Params, z: Latents, action: Rows) -> Latents:
         r"""$\hat z' = \phi(s) + D(\phi(s), a)$, the encoding of the next state."""
+        assert self.dynamics is not None
         inputs = jnp.concatenate([z, action], axis=-1)
         return z + self.dynamics.apply(params["dynamics"], inputs)  # type: ignore
