@@ -64,7 +64,7 @@ SETTINGS = """
 def get_config():
     return dict(
         batch_size=1, discount=0.5, actor_hidden_dims=(1,), actor_p_trajgoal=0.0, lr=0.0,
-        notes={notes!r}, fails_at={fails_at},
+        notes={notes!r}, fails_at={fails_at}, dataset_class="HGCDataset",
     )
 """
 DATASETS = """
@@ -75,7 +75,7 @@ class Dataset(dict):
     def create(cls, **fields):
         return cls(fields)
 
-class GCDataset:
+class HGCDataset:
     def __init__(self, dataset, config):
         self.dataset = dataset
         assert {{k: v.dtype for k, v in dataset.items()}} == dict.fromkeys(
@@ -159,6 +159,7 @@ def test_side_by_side(
     assert notes["calls"] == 7 + 3 * 5  # each order on top of the one before
     told = notes["config"]
     assert told.pop("notes")
+    assert told.pop("dataset_class") == "HGCDataset"  # the one that the agent asks for
     assert told == {
         "batch_size": 16,
         "discount": 0.99,
@@ -298,6 +299,10 @@ def test_settings_in_the_official_names(method: str) -> None:
     assert told["discount"] == 0.995
     weights = {"gciql": 0.3, "qrl": 0.003, "contrastive_rl": 0.1}
     assert told.get("alpha") == weights.get(method)
+    levels = {"low_alpha": 3.0, "high_alpha": 3.0, "subgoal_steps": 25, "low_actor_rep_grad": False}
+    assert {name: told[name] for name in levels if name in told} == (
+        levels if method == "hiql" else {}
+    )
 
 
 def test_commit(tmp_path: Path) -> None:

@@ -12,11 +12,13 @@ from typing import Any
 from goalward.baselines.offline import OfflineActor
 from goalward.bench.names import Mendable
 from goalward.bench.presets import LAYERS
+from goalward.methods.hiql import HIQL
 
 OFFICIAL = {
     "gcbc": "gcbc",
     "gcivl": "gcivl",
     "gciql": "gciql",
+    "hiql": "hiql",
     "qrl": "qrl",
     "contrastive_rl": "crl",
 }
@@ -121,6 +123,13 @@ def official_settings(agent: Any, batch: int, width: int) -> dict[str, Any]:
         "actor_p_randomgoal": goals.random,
         "actor_geom_sample": goals.geometric,
     }
+    if isinstance(agent, HIQL):
+        settings |= {
+            "low_alpha": agent.sharpness,
+            "high_alpha": agent.high_sharpness,
+            "subgoal_steps": agent.subgoal_steps,
+            "low_actor_rep_grad": agent.low_level_represents,
+        }
     # The official code's weight of imitation; gcivl gives its own sense to the name.
     return settings | ({"alpha": agent.bc} if hasattr(agent, "bc") else {})
 

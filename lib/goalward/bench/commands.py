@@ -24,7 +24,7 @@ def register(add: Add) -> None:
     training.add_argument(
         "method",
         metavar="METHOD",
-        help="gcbc, gcivl, gciql, qrl, contrastive_rl, stable_contrastive_rl, c_learning or "
+        help="gcbc, gcivl, gciql, hiql, qrl, contrastive_rl, stable_contrastive_rl, c_learning or "
         "td_infonce",
     )
     training.add_argument(

@@ -44,7 +44,7 @@ def serve(asked: dict[str, Any], say: Callable[[dict], Any], orders: Iterable[st
         valids=1 - ends,
     )
     np.random.seed(asked["seed"])
-    data = datasets.GCDataset(rows, config)
+    data = getattr(datasets, config["dataset_class"])(rows, config)
     example = data.sample(1)
     agent = agents[asked["agent"]].create(
         asked["seed"], example["observations"], example["actions"], config
