@@ -19,7 +19,8 @@ def record(folder: Path, success: dict[int, Any], log: bool = True, **config: An
     """A run's files: a log before each evaluation."""
     folder.mkdir(parents=True)
     settings = {"method": "gcbc", "env": ENV, "steps": max(success, default=10), "seeds": 2}
-    settings |= {"seed": 0, "batch": 32, "width": 16, "device": "cpu cpu"} | config
+    settings |= {"seed": 0, "batch": 32, "width": 16, "device": "cpu cpu"}
+    settings |= {"learning_rate": 0.001, "transitions": 12_000} | config
     (folder / "config.json").write_text(json.dumps(settings, indent=1))
     with (folder / "metrics.jsonl").open("w") as file:
         for step, rates in success.items():
@@ -208,9 +209,10 @@ def test_the_table_says_what_there_is(tmp_path: Path) -> None:
     record(tmp_path / "2", {20: [[0.0, 0.0], [0.0, 0.5]]}, env="pointmaze-large-navigate-v0")
     rows = table(load_runs(tmp_path))
     assert [len(row) for row in rows] == [len(HEAD)] * 2
+    sizes = ("32 × 16", "0.001", "12,000")
     assert rows == [
-        ("official", "gcbc", ENV, "2", "20 of 20,000", "32 × 16", "75", "0.62", "cpu cpu"),
-        ("ours", "gcbc", "2", "2", "20", "32 × 16", "100", "0.12 to 0.62", "cpu cpu"),
+        ("official", "gcbc", ENV, "2", "20 of 20,000", *sizes, "75", "0.62", "cpu cpu"),
+        ("ours", "gcbc", "2", "2", "20", *sizes, "100", "0.12 to 0.62", "cpu cpu"),
     ]
     rows = table([run for run in load_runs(tmp_path) if run.folder.name == "1"])
     assert rows[0][HEAD.index("updates/s")] == "–"

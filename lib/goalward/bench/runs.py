@@ -19,8 +19,8 @@ from goalward.bench.names import Mendable
 OURS = "ours"
 """The implementation of a run whose configuration names none."""
 
-HEAD = ("implementation", "method", "data sets", "seeds", "updates", "batch × width", "updates/s",
-        "success", "device")  # fmt: skip
+HEAD = ("implementation", "method", "data sets", "seeds", "updates", "batch × width", "step size",
+        "transitions", "updates/s", "success", "device")  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,21 +155,22 @@ def table(runs: Iterable[RecordedRun]) -> list[tuple[str, ...]]:
             str(run.seeds),
             f"{done} of {asked:,}" if unfinished else done,
             f"{run.config.get('batch', '?')} × {run.config.get('width', '?')}",
+            str(run.config.get("learning_rate", "?")),
+            f"{size:,}" if isinstance(size := run.config.get("transitions"), int) else "?",
             str(run.config.get("device", "?")),
         )
         alike.setdefault(key, []).append(run)
     rows = []
-    for (*who, seeds, updates, size, device), group in alike.items():
+    for (side, method, *settings, device), group in alike.items():
         names = {run.env for run in group}
         speeds = [f"{s:,.0f}" for s in sorted(run.updates_per_second for run in group) if s > 0]
         rates = sorted(f"{run.success[-1].mean():.2f}" for run in group)
         rows.append(
             (
-                *who,
+                side,
+                method,
                 group[0].env if len(names) == 1 else str(len(names)),
-                seeds,
-                updates,
-                size,
+                *settings,
                 _range(speeds),
                 _range(rates),
                 device,
