@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from goalward.bench.names import Mendable
-from goalward.bench.runs import HEAD, by_method, last_shared_step, load_runs, table
+from goalward.bench.runs import HEAD, by_method, differing, last_shared_step, load_runs, table
 
 ENV = "pointmaze-medium-navigate-v0"
 
@@ -183,6 +183,15 @@ def test_runs_that_are_not_alike_are_not_joined(tmp_path: Path, config: dict, wh
     record(tmp_path / "2", RATES, **config)
     with pytest.raises(Mendable, match=why):
         by_method(load_runs(tmp_path))
+
+
+def test_runs_are_alike_whatever_their_seeds_and_devices(tmp_path: Path) -> None:
+    record(tmp_path / "0", RATES, data="f00")
+    record(tmp_path / "1", RATES, data="f00", seed=3, seeds=9, device="gpu", implementation="x")
+    record(tmp_path / "2", RATES, data="ba5", learning_rate=0.1, implementation="x")
+    first, other, another = sorted(load_runs(tmp_path), key=lambda run: run.folder)
+    assert differing(first, other) == []
+    assert differing(first, another) == ["learning_rate", "data"]
 
 
 def test_runs_without_a_shared_evaluation_are_not_joined(tmp_path: Path) -> None:

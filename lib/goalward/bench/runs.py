@@ -125,6 +125,12 @@ def by_method(runs: Iterable[RecordedRun]) -> dict[tuple[str, str], dict[str, Re
     }
 
 
+def differing(a: RecordedRun, b: RecordedRun) -> list[str]:
+    """The settings that two runs would have to share to be compared, and do not."""
+    deciding = ("batch", "width", "learning_rate", "data")
+    return [key for key in deciding if a.config.get(key) != b.config.get(key)]
+
+
 def last_shared_step(runs: Sequence[RecordedRun]) -> int:
     """The last update after which all of the runs were evaluated: where to compare them.
 
@@ -238,12 +244,11 @@ def _joined(runs: Sequence[RecordedRun]) -> RecordedRun:
         return first
     known: dict[Any, Path] = {}
     for run in runs:
-        for key in ("batch", "width", "learning_rate", "data"):
-            if run.config.get(key) != first.config.get(key):
-                raise Mendable(
-                    f"{first.folder} and {run.folder} are runs of {run.method} on {run.env} with "
-                    f"another {key}: move one of them to another folder"
-                )
+        if keys := differing(first, run):
+            raise Mendable(
+                f"{first.folder} and {run.folder} are runs of {run.method} on {run.env} with "
+                f"another {keys[0]}: move one of them to another folder"
+            )
         twin = known.setdefault(run.config.get("seed"), run.folder)
         if twin != run.folder:
             raise Mendable(f"{twin} and {run.folder} are the same run twice: move one of them away")
