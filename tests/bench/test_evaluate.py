@@ -114,3 +114,20 @@ def test_a_hands_environment_is_decided_by_its_seed() -> None:
         goals.append(told["goal"])
     np.testing.assert_array_equal(*goals)
     assert env.action_space is env.action_space
+
+
+def test_the_number_of_workers_changes_nothing() -> None:
+    seen = []
+    for workers in (1, 3):
+        arena = Arena(parse("antmaze-medium-navigate-v0"), 1, max_steps=30, workers=workers)
+        seen.append([])
+
+        def policy(observations, goals, step, told=seen[-1], size=arena.action):
+            told.append((observations.copy(), goals.copy()))
+            return np.sin(np.arange(5 * size) + step).reshape(1, 5, size)
+
+        arena.rates(policy, episodes=2, entropy=(7,))
+    assert len(seen[0]) == 60
+    np.testing.assert_equal(seen[0], seen[1])
+    # Where a step draws from what all environments share, they step one after the other.
+    assert Arena(parse("pointmaze-teleport-stitch-v0"), 1, workers=3).workers == 1

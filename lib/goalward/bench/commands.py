@@ -48,6 +48,7 @@ def register(add: Add) -> None:
         ("log-every", int, "N", "updates between lines of metrics.jsonl (500)"),
         ("eval-every", int, "N", "updates between evaluations (100000)"),
         ("eval-episodes", int, "N", "episodes of each task in an evaluation (50)"),
+        ("eval-workers", int, "N", "threads that step the environments then (1)"),
         ("checkpoint-every", int, "N", "updates between checkpoints (50000)"),
         ("keep", int, "N", "how many checkpoints to keep (3)"),
     )

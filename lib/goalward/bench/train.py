@@ -33,7 +33,8 @@ from goalward.protocol import Agent, LearnerState
 from goalward.training.loop import fresh_states, placing, train
 
 PACKAGES = ("jax", "flax", "optax", "numpy", "ogbench", "mujoco")
-FREE = ("steps", "log_every", "eval_every", "eval_episodes", "checkpoint_every", "keep")
+FREE = ("steps", "log_every", "eval_every", "eval_episodes", "eval_workers",
+        "checkpoint_every", "keep")  # fmt: skip
 """Settings that may change when a run goes on: they touch no update."""
 NOTED = ("versions", "device", "devices")
 """What may change too, but is told, since the last bits may."""
@@ -55,6 +56,7 @@ class Settings:
         log_every: updates between logs, in one dispatch to the device.
         eval_every: updates between evaluations.
         eval_episodes: episodes of each task in an evaluation.
+        eval_workers: threads that step the environments then.
         checkpoint_every: updates between checkpoints.
         keep: how many checkpoints are kept.
     """
@@ -70,6 +72,7 @@ class Settings:
     log_every: int = 500
     eval_every: int = 100_000
     eval_episodes: int = 50
+    eval_workers: int = 1
     checkpoint_every: int = 50_000
     keep: int = 3
 
@@ -98,7 +101,7 @@ class Run:
         self.name = parse(settings.env)
         learner(settings.method, self.name, Sizes(1, settings.width))  # complain first
         path = locate(self.name, data)
-        self.arena = Arena(self.name, settings.seeds)
+        self.arena = Arena(self.name, settings.seeds, workers=settings.eval_workers)
         held = load(path, self.arena.observation, self.arena.action, self.name.discrete)
         self.data = jax.device_put(held, placing(settings.seeds, all_of=True))
         self.agent: Agent = learner(
