@@ -231,3 +231,20 @@ def test_no_simulator_is_needed() -> None:
     heavy = "{'jax', 'flax', 'optax', 'mujoco', 'gymnasium', 'ogbench', 'orbax'}"
     code = f"import sys, goalward.bench.runs; assert not {heavy} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_page_on_recorded_runs_shows_the_runs_that_are_recorded() -> None:
+    folder = Path(__file__).parents[2] / "notebooks" / "9_analysis"
+    pair = json.loads((folder / "analysis.ipynb").read_text(encoding="utf-8"))
+    shown = [o.get("data", {}) for c in pair["cells"] for o in c.get("outputs", [])]
+    (text,) = [
+        "".join(data["text/plain"])
+        for data in shown
+        if "".join(data.get("text/plain", "")).startswith(HEAD[0])
+    ]
+    joined = by_method(load_runs(folder / "runs", pytest.fail)).values()
+    rows = table(run for by_env in joined for run in by_env.values())
+    assert text.splitlines() == ["  ".join(row) for row in (HEAD, *rows)], (
+        "the runs changed: `goalward run analysis`"
+    )
+    assert sum(p.stat().st_size for p in (folder / "runs").rglob("*") if p.is_file()) < 1e6
