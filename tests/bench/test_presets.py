@@ -6,21 +6,41 @@ import numpy as np
 import pytest
 
 from goalward.bench.names import NAMES, Unknown, parse
-from goalward.bench.presets import METHODS, Sizes, actor_goals, gamma, imitation, learner
+from goalward.bench.presets import (
+    METHODS,
+    READ_IMAGES,
+    Sizes,
+    actor_goals,
+    gamma,
+    imitation,
+    learner,
+    own_batch,
+)
 from goalward.data.trajectories import from_trajectories
 from goalward.methods.hiql import HIQL
 from goalward.protocol import Agent
 
 NAVIGATE = parse("pointmaze-medium-navigate-v0")
+POWDER = "powderworld-easy-play-v0"
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_a_method_trains_and_acts(method: str) -> None:
+CASES = [
+    *((method, "pointmaze-medium-navigate-v0") for method in METHODS),
+    *((m, text) for m in READ_IMAGES for text in ("visual-cube-single-play-v0", POWDER)),
+]
+
+
+@pytest.mark.parametrize(("method", "text"), CASES)
+def test_a_method_trains_and_acts(method: str, text: str) -> None:
     """Traced, not compiled: an update keeps the state's shapes, and actions have the data's."""
-    rows = from_trajectories(jnp.zeros((4, 11, 3)), jnp.zeros((4, 11, 2)))
-    agent = learner(method, NAVIGATE, Sizes(2, 8, 16, 1e-3))
+    name, seen = parse(text), (8, 8, 6) if parse(text).images else (3,)
+    kind = jnp.uint8 if name.images else jnp.float32
+    actions = jnp.zeros((4, 11), jnp.int32) if name.discrete else jnp.zeros((4, 11, 2))
+    rows = from_trajectories(jnp.zeros((4, 11, *seen), kind), actions)
+    agent = learner(method, name, Sizes(2, 8, 16, 1e-3))
     assert isinstance(agent, Agent)
-    assert agent == learner(method, NAVIGATE, Sizes(2, 8, 16, 1e-3))
+    assert agent == learner(method, name, Sizes(2, 8, 16, 1e-3))
+    assert hash(agent) == hash(learner(method, name, Sizes(2, 8, 16, 1e-3)))
     key = jax.random.key(0)
 
     def begin():
@@ -30,7 +50,7 @@ def test_a_method_trains_and_acts(method: str) -> None:
         return agent.update(state, agent.batch(rows, key), key)
 
     def act(state):
-        return agent.act(state, jnp.zeros(3), jnp.ones(3), (), key, 0.0)[0]
+        return agent.act(state, jnp.zeros(seen, kind), jnp.ones(seen, kind), (), key, 0.0)[0]
 
     state = jax.eval_shape(begin)
     after, metrics = jax.eval_shape(update, state)
@@ -39,7 +59,9 @@ def test_a_method_trains_and_acts(method: str) -> None:
     ]
     assert jax.tree.structure(state) == jax.tree.structure(after)
     assert metrics["loss"].shape == ()
-    assert jax.eval_shape(act, state).shape == (2,)
+    action = jax.eval_shape(act, state)
+    assert action.shape == (() if name.discrete else (2,))
+    assert jnp.issubdtype(action.dtype, jnp.integer) == name.discrete
 
 
 @pytest.mark.parametrize(
@@ -85,9 +107,31 @@ def test_how_far_subgoals_lie(text: str, sharpness: float, steps: int) -> None:
 def test_every_data_set_has_settings() -> None:
     for name in NAMES.values():
         for method in METHODS:
+            if name.images and method not in READ_IMAGES:
+                with pytest.raises(Unknown, match=f"{method} has no version for the images of "):
+                    learner(method, name, Sizes(2))
+                continue
             agent = learner(method, name, Sizes(2))
             assert agent.gamma == gamma(name)
             assert agent.batch_size == 1024
+        assert own_batch(name) == (256 if name.images else 1024)
+
+
+def test_images_and_choices() -> None:
+    """As the benchmark's authors list them: crops of hands, and imitation where one chooses."""
+    for text, pad in (("visual-puzzle-4x5-play-v0", 3), ("visual-scene-noisy-v0", 3)):
+        agent = learner("gciql", parse(text), Sizes(5))
+        assert (agent.crop.pad, agent.crop.probability, agent.sharpness) == (pad, 0.5, None)
+        assert agent.bc == imitation("gciql", parse(text.removeprefix("visual-")))
+    for text in ("visual-antmaze-medium-stitch-v0", "scene-play-v0", POWDER):
+        assert learner("gciql", parse(text), Sizes(5)).crop is None
+    for method in ("gcivl", "gciql", "hiql", "qrl", "contrastive_rl"):
+        assert learner(method, parse(POWDER), Sizes(8)).sharpness == 3
+    hierarchy = learner("hiql", parse(POWDER), Sizes(8))
+    assert (hierarchy.high_sharpness, hierarchy.subgoal_steps) == (3, 10)
+    assert hierarchy.low_level_represents
+    assert not learner("hiql", NAVIGATE, Sizes(2)).low_level_represents
+    assert learner("gcivl", parse("visual-scene-play-v0"), Sizes(5)).sharpness == 10
 
 
 def test_horizons_and_goals() -> None:

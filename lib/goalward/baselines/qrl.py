@@ -55,7 +55,8 @@ class QRL(OfflineActor):
     def init_params(self, key: Key, example: HindsightTransitions) -> dict[str, Params]:
         """Parameters under "actor", "critic" and "dynamics"; the multiplier's log under "log"."""
         key_actor, key_critic, key_dynamics = jax.random.split(key, 3)
-        critic = self.critic.init(key_critic, example.state, example.goal)
+        everything = lambda critic, s: (critic.encoder(s), critic.mix_logit)  # noqa: E731
+        critic = self.critic.init(key_critic, example.state, method=everything)
         params = super().init_params(key_actor, example) | {"critic": critic, "log": jnp.zeros(())}
         if self.dynamics is None:
             return params

@@ -29,9 +29,46 @@ Rows = Shaped[Array, "batch ..."]
 
 @dataclass(frozen=True, kw_only=True)
 class OfflineContrastiveRL(OfflineActorCritic, ContrastiveRL):
-    """Contrastive RL: each row's own future against those of the other rows."""
+    """Contrastive RL: each row's own future against those of the other rows.
+
+    Attributes:
+        state_critic: scores a state without an action for a goal: what an action's score is
+            compared with, where there is a `sharpness`.
+    """
 
     value_goals: GoalMixture = FUTURE
+    state_critic: nn.Module | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.state_critic is None) != (self.sharpness is None):
+            raise ValueError("a sharpness needs a state_critic, and nothing else needs one")
+
+    def init_params(self, key: Key, example: HindsightTransitions) -> dict[str, Params]:
+        """As the base class's, and the state critic's parameters under "value"."""
+        params = super().init_params(key, example)
+        if self.state_critic is None:
+            return params
+        key_value = jax.random.fold_in(key, 2)  # the base class splits the key in two
+        value = self.state_critic.init(key_value, example.state, example.goal)
+        return params | {"value": value}
+
+    def critic_loss(
+        self, params: Params, state: LearnerState, batch: HindsightTransitions, key: Key
+    ) -> Float[Array, ""]:
+        """The loss of the critics, and that of the state critic, on the same futures."""
+        loss = super().critic_loss(params, state, batch, key)
+        if self.state_critic is None:
+            return loss
+        logits = self.state_critic.apply(
+            params["value"], batch.state, batch.goal, method="pairwise"
+        )
+        return loss + self.contrast(logits)  # type: ignore[arg-type]
+
+    def value_of_state(self, params: Params, state: Rows, goal: Rows) -> Float[Array, " batch"]:
+        """The state critic's score."""
+        assert self.state_critic is not None
+        return self.state_critic.apply(params["value"], state, goal)  # type: ignore
 
 
 @dataclass(frozen=True, kw_only=True)

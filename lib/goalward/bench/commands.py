@@ -127,7 +127,7 @@ def register(add: Add) -> None:
 
 
 SIZES = (
-    ("batch", int, "B", "transitions in a batch (1024)"),
+    ("batch", int, "B", "transitions in a batch (1024; 256 of images)"),
     ("width", int, "W", "units of each of three hidden layers (512)"),
 )
 

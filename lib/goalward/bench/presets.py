@@ -2,12 +2,16 @@
 
 Park et al. 2025, as in their public configuration: three hidden layers of 512 units,
 batches of 1024, Adam with step size 3e-4, and a weight of imitation that is tuned to the family.
+Images are read by a small residual network, in batches of 256. Where actions are choices, no
+gradient reaches them, and a policy imitates those that did well.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+
+import flax.linen as nn
 
 from goalward.baselines.gciql import GCIQL
 from goalward.baselines.gcivl import GCIVL
@@ -20,12 +24,14 @@ from goalward.bench.agents import (
     OfflineTDInfoNCE,
 )
 from goalward.bench.names import Name, Unknown
+from goalward.data.crops import JointCrop
 from goalward.data.goal_mixtures import GoalMixture
 from goalward.losses.logistic import all_pairs_nce
 from goalward.methods.hiql import HIQL
 from goalward.nets.critics import InnerProductCritic
+from goalward.nets.images import EarlyFusion, ImpalaEncoder, LateFusion, Reading
 from goalward.nets.normalized import GoalValue, NormalizedMLP, ScaledInnerProductCritic
-from goalward.nets.plain_policies import UnitGaussianPolicy
+from goalward.nets.plain_policies import CategoricalPolicy, UnitGaussianPolicy
 from goalward.nets.quasimetric import IQECritic
 from goalward.nets.stable import StableMLP
 from goalward.nets.subgoals import SubgoalEncoder
@@ -34,6 +40,7 @@ from goalward.protocol import Agent
 WIDTH = 512
 BATCH = 1024
 LAYERS = 3
+IMAGE_BATCH = 256
 INTERVALS = 8
 """In each component of an interval quasimetric."""
 SUBGOAL_DIM = 10
@@ -47,8 +54,8 @@ class Sizes:
     """What a preset leaves open.
 
     Attributes:
-        action: how many numbers an action has.
-        width: units of each hidden layer, and of a critic's encodings.
+        action: how many numbers an action has, or how many there are to choose from.
+        width: units of each hidden layer, and of encodings.
         batch: transitions in a batch.
         learning_rate: Adam's step size.
     """
@@ -67,6 +74,11 @@ class Sizes:
     def encoder(self) -> NormalizedMLP:
         """From a state, or a state and an action, to an encoding."""
         return NormalizedMLP((*self.hidden, self.width))
+
+    @property
+    def eye(self) -> ImpalaEncoder:
+        """From an image to an encoding."""
+        return ImpalaEncoder(out=self.width)
 
 
 _KINDS = ("pointmaze", "antmaze", "humanoidmaze", "antsoccer", "explore", "play", "noisy")
@@ -104,6 +116,22 @@ def imitation(method: str, name: Name) -> float:
     return table[name.kind if name.kind in table else name.family]
 
 
+def own_batch(name: Name) -> int:
+    """The benchmark's number of transitions in a batch."""
+    return IMAGE_BATCH if name.images else BATCH
+
+
+def crop(name: Name) -> JointCrop | None:
+    """Pictures of hands and what they handle are shifted by up to three pixels, half of them."""
+    hands = name.visual and name.family in ("cube", "scene", "puzzle")
+    return JointCrop(pad=3, probability=0.5) if hands else None
+
+
+def sharpness(name: Name) -> dict[str, Any]:
+    """How strongly good actions are preferred, where the policy has to imitate."""
+    return {"sharpness": 3.0} if name.discrete else {}
+
+
 def subgoal_steps(name: Name) -> int:
     """How many steps ahead HIQL's subgoals lie: a fraction of what a task takes."""
     if name.family == "humanoidmaze":
@@ -111,10 +139,37 @@ def subgoal_steps(name: Name) -> int:
     return 25 if name.family in ("pointmaze", "antmaze", "antsoccer") else 10
 
 
+def _together(name: Name, sizes: Sizes, network: nn.Module) -> nn.Module:
+    """The network; where there are images, on the code of state and goal read together."""
+    return _reading(name, sizes, EarlyFusion(sizes.eye), network)
+
+
+def _apart(name: Name, sizes: Sizes, network: nn.Module) -> nn.Module:
+    """The network; where there are images, on the codes of state and of goal."""
+    return _reading(name, sizes, LateFusion(sizes.eye, sizes.eye), network)
+
+
+def _state_read(name: Name, sizes: Sizes, network: nn.Module) -> nn.Module:
+    """The network; where there are images, on the state's code, and the goal as it is."""
+    return _reading(name, sizes, LateFusion(sizes.eye), network)
+
+
+def _reading(name: Name, sizes: Sizes, reader: nn.Module, network: nn.Module) -> nn.Module:
+    if not name.images:
+        return network
+    return Reading(reader, network, sizes.action if name.discrete else None)
+
+
+def _policy(name: Name, sizes: Sizes) -> nn.Module:
+    kind = CategoricalPolicy if name.discrete else UnitGaussianPolicy
+    return kind(sizes.action, sizes.hidden)
+
+
 def _shared(name: Name, sizes: Sizes) -> dict[str, Any]:
     return {
         "gamma": gamma(name),
-        "actor": UnitGaussianPolicy(sizes.action, sizes.hidden),
+        "actor": _together(name, sizes, _policy(name, sizes)),
+        "crop": crop(name),
         "batch_size": sizes.batch,
         "learning_rate": sizes.learning_rate,
         "actor_goals": actor_goals(name),
@@ -126,38 +181,57 @@ def _gcbc(name: Name, sizes: Sizes) -> Agent:
 
 
 def _gcivl(name: Name, sizes: Sizes) -> Agent:
-    return GCIVL(value=GoalValue(sizes.hidden), **_shared(name, sizes))
+    value = _together(name, sizes, GoalValue(sizes.hidden))
+    return GCIVL(value=value, **sharpness(name), **_shared(name, sizes))
 
 
 def _gciql(name: Name, sizes: Sizes) -> Agent:
     return GCIQL(
-        state_value=GoalValue(sizes.hidden),
-        critic=GoalValue(sizes.hidden),
+        state_value=_together(name, sizes, GoalValue(sizes.hidden)),
+        critic=_together(name, sizes, GoalValue(sizes.hidden)),
         bc=imitation("gciql", name),
+        **sharpness(name),
         **_shared(name, sizes),
     )
 
 
 def _hiql(name: Name, sizes: Sizes) -> Agent:
-    sharpness = 10.0 if name.kind == "explore" else 3.0
+    alpha = 10.0 if name.kind == "explore" else 3.0
     return HIQL(
-        representation=SubgoalEncoder((*sizes.hidden, SUBGOAL_DIM)),
-        value=GoalValue(sizes.hidden),
-        high_actor=UnitGaussianPolicy(SUBGOAL_DIM, sizes.hidden),
+        representation=_together(name, sizes, SubgoalEncoder((*sizes.hidden, SUBGOAL_DIM))),
+        value=_state_read(name, sizes, GoalValue(sizes.hidden)),
+        high_actor=_together(name, sizes, UnitGaussianPolicy(SUBGOAL_DIM, sizes.hidden)),
+        low_level_represents=name.images,
         subgoal_steps=subgoal_steps(name),
-        sharpness=sharpness,
-        high_sharpness=sharpness,
-        **_shared(name, sizes),
+        sharpness=alpha,
+        high_sharpness=alpha,
+        **_shared(name, sizes) | {"actor": _state_read(name, sizes, _policy(name, sizes))},
     )
 
 
 def _qrl(name: Name, sizes: Sizes) -> Agent:
     if sizes.width % INTERVALS:
         raise Unknown(f"qrl takes a --width that {INTERVALS} divides, not {sizes.width}")
+    encoder = nn.Sequential((sizes.eye, sizes.encoder)) if name.images else sizes.encoder
     return QRL(
-        critic=IQECritic(sizes.encoder, sizes.width // INTERVALS),
-        dynamics=sizes.encoder,
+        critic=IQECritic(encoder, sizes.width // INTERVALS),
+        dynamics=None if name.discrete else sizes.encoder,
         bc=imitation("qrl", name),
+        **sharpness(name),
+        **_shared(name, sizes),
+    )
+
+
+def _contrastive_rl(name: Name, sizes: Sizes) -> Agent:
+    def critic() -> nn.Module:
+        return _apart(name, sizes, ScaledInnerProductCritic(sizes.encoder, sizes.encoder))
+
+    return OfflineContrastiveRL(
+        critic=critic(),
+        state_critic=critic() if name.discrete else None,
+        contrast=all_pairs_nce,
+        bc=imitation("contrastive_rl", name),
+        **sharpness(name),
         **_shared(name, sizes),
     )
 
@@ -185,19 +259,25 @@ METHODS: dict[str, Callable[[Name, Sizes], Agent]] = {
     "gciql": _gciql,
     "hiql": _hiql,
     "qrl": _qrl,
-    "contrastive_rl": partial(_contrastive, partial(OfflineContrastiveRL, contrast=all_pairs_nce)),
+    "contrastive_rl": _contrastive_rl,
     "stable_contrastive_rl": _stable_contrastive_rl,
     "c_learning": partial(_contrastive, OfflineCLearning),
     "td_infonce": partial(_contrastive, OfflineTDInfoNCE),
 }
+
+READ_IMAGES = ("gcbc", "gcivl", "gciql", "hiql", "qrl", "contrastive_rl")
 
 
 def learner(method: str, name: Name, sizes: Sizes) -> Agent:
     """A method of the benchmark, with its settings for a data set.
 
     Raises:
-        Unknown: no method is called that.
+        Unknown: no method is called that, or it is not one for images.
     """
     if method not in METHODS:
         raise Unknown(f"no method is called {method!r}; there are {', '.join(METHODS)}")
+    if name.images and method not in READ_IMAGES:
+        raise Unknown(
+            f"{method} has no version for the images of {name.text}: take {', '.join(READ_IMAGES)}"
+        )
     return METHODS[method](name, sizes)

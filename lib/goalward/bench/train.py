@@ -28,7 +28,7 @@ from goalward.bench.datasets import fingerprint, load, locate
 from goalward.bench.evaluate import Arena
 from goalward.bench.events import Events
 from goalward.bench.names import Mendable, Unknown, parse
-from goalward.bench.presets import BATCH, WIDTH, Sizes, learner
+from goalward.bench.presets import WIDTH, Sizes, learner, own_batch
 from goalward.protocol import Agent, LearnerState
 from goalward.training.loop import fresh_states, placing, train
 
@@ -50,7 +50,7 @@ class Settings:
         steps: updates in all.
         seeds: learners trained side by side.
         seed: from which everything random follows.
-        batch: transitions in a batch.
+        batch: transitions in a batch; 0 stands for the benchmark's own number.
         width: units of each hidden layer.
         learning_rate: Adam's step size.
         log_every: updates between logs, in one dispatch to the device.
@@ -66,7 +66,7 @@ class Settings:
     steps: int
     seeds: int = 1
     seed: int = 0
-    batch: int = BATCH
+    batch: int = 0
     width: int = WIDTH
     learning_rate: float = 3e-4
     log_every: int = 500
@@ -77,6 +77,8 @@ class Settings:
     keep: int = 3
 
     def __post_init__(self) -> None:
+        if self.batch == 0:
+            object.__setattr__(self, "batch", own_batch(parse(self.env)))
         for field, value in asdict(self).items():
             if field not in ("method", "env", "seed", "learning_rate") and value < 1:
                 raise Unknown(f"--{field.replace('_', '-')} must be at least 1, not {value}")

@@ -76,7 +76,7 @@ class HIQL(GCIVL):
             "high_actor": high_actor,
         }
 
-    def batch(self, data: Dataset, key: Key) -> SubgoalBatch:
+    def draw(self, data: Dataset, key: Key) -> SubgoalBatch:
         """Transitions with goals for the value and for each level."""
         return subgoal_batch(
             data,
