@@ -611,12 +611,12 @@ here.conclude()
 #
 # ```
 # goalward bench collect --env pointmaze-medium-navigate-v0 --episodes 100 --out data
-# goalward bench train gcbc --env pointmaze-medium-navigate-v0 --steps 5000 --seeds 4 \
-#     --batch 256 --width 64 --log-every 500 --eval-every 1000 --eval-episodes 5 \
+# goalward bench train gcbc --env pointmaze-medium-navigate-v0 --steps 4000 --seeds 4 \
+#     --batch 256 --width 64 --log-every 500 --eval-every 1000 --eval-episodes 3 \
 #     --data data/pointmaze-medium-navigate-v0.npz --out runs/gcbc
 # ```
 #
-# leaves a folder in `runs` in a few minutes on a laptop; set `RUNS = "../../runs"` at the top. Give all methods the same
+# leaves a folder in `runs` in about five minutes on a laptop; set `RUNS = "../../runs"` at the top. Give all methods the same
 # `--eval-every`. Runs that differ in `--seed` only are joined, so seeds may be added later; the page
 # refuses to mix runs of one method with other sizes. Compare methods with at least four seeds; ten
 # are better, and cost little here: seeds of a run train side by side.
