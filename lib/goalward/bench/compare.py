@@ -126,6 +126,8 @@ def compare(
         Mendable: something is not there, or the official code fails.
     """
     name = parse(wanted.env)
+    if name.images:
+        raise Unknown(f"{wanted.env}: what is compared learns from states alone")
     agent = learner(wanted.method, name, Sizes(1, wanted.width, wanted.batch))  # complain first
     impls = impls_of(checkout)
     _writable(out)

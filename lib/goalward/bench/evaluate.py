@@ -50,8 +50,9 @@ class Arena:
         self.space = first.action_space
         self.discrete = name.discrete
         self.temperature = CHOICE_TEMPERATURE if name.discrete else 0.0
-        # Portals draw from NumPy's global generator at a step: one environment after the other.
-        self.workers = 1 if name.size == "teleport" else workers
+        # Portals and powders draw from NumPy's global generator at a step, and what draws pictures
+        # belongs to a thread: one environment after the other.
+        self.workers = 1 if name.size == "teleport" or name.images else workers
 
     @property
     def observation(self) -> tuple[int, ...]:
