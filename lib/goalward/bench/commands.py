@@ -56,7 +56,8 @@ def register(add: Add) -> None:
     collecting = add(
         "collect",
         _collect,
-        "make a data set as OGBench's authors made theirs: point mazes, cubes, scenes, puzzles",
+        "make a data set as OGBench's authors made theirs: point mazes, cubes, scenes, puzzles "
+        "(also in pictures: visual-), powder worlds",
         "goalward bench collect --env pointmaze-medium-navigate-v0 --episodes 100 --out data",
     )
     collecting.add_argument(
