@@ -215,7 +215,7 @@ def marks(ax, estimates, names, label=True):
 
 fig, ax = plt.subplots(figsize=(6.4, 0.9 + 0.42 * len(methods)))
 marks(ax, {key: estimates["IQM"] for key, estimates in summary.items()}, methods)
-ax.set(xlim=(0, 1), xlabel=f"interquartile mean of success over {len(shared)} data sets")
+ax.set(xlim=(-0.02, 1), xlabel=f"interquartile mean of success, data sets: {len(shared)}")
 here.show(
     fig,
     alt="Interquartile means with intervals: "
@@ -258,7 +258,7 @@ for ax, side in zip(panels[0], pairs, strict=True):
             ax.fill_between(taus, low, high, color=color[m], alpha=0.18, lw=0, step="post")
     ax.set(title=side, xlabel="threshold τ", xlim=(0, 1), ylim=(0, 1))
 panels[0, 0].set_ylabel("share above τ")
-panels[0, -1].legend(labelcolor="linecolor", handlelength=0.8, labelspacing=0.2, loc="upper right")
+panels[0, 0].legend(labelcolor="linecolor", handlelength=0.8, labelspacing=0.2, loc="upper right")
 half = len(taus) // 2
 here.show(
     fig,
