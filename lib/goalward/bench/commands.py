@@ -1,4 +1,4 @@
-"""`goalward bench collect | train | reference | compare`: what the command line calls."""
+"""`goalward bench collect | train | reference | parity | compare`: what the command line calls."""
 
 import argparse
 import os
@@ -105,6 +105,17 @@ def register(add: Add) -> None:
         ("eval-every", int, "N", "updates between evaluations (100000)"),
         ("eval-episodes", int, "N", "episodes of each task in an evaluation (50)"),
     )
+
+    equalling = add(
+        "parity",
+        _parity,
+        "see whether a method is the official one: loss, gradient and actions from the same "
+        "parameters and batch",
+        "goalward bench parity hiql --env pointmaze-medium-navigate-v0 "
+        "--data data/pointmaze-medium-navigate-v0.npz --official ../ogbench "
+        "--python ../ogbench/venv/bin/python",
+    )
+    _official_options(equalling)
 
     comparing = add(
         "compare",
@@ -230,6 +241,17 @@ def _reference(options: argparse.Namespace) -> int:
             say=lambda line: bar.write(line, sys.stdout),
         )
     print(f"runs: {', '.join(map(str, folders))}")
+    return 0
+
+
+def _parity(options: argparse.Namespace) -> int:
+    from goalward.bench.parity import UPDATES, parity
+
+    found = parity(options.method, options.env, options.data, options.official, options.python)
+    print(f"{options.method} after {UPDATES} official updates; largest differences, relative")
+    for name, difference in {"loss": found.loss, **found.gradient}.items():
+        print(f"  {name if name == 'loss' else f'gradient of {name}':28}{difference:.1e}")
+    print(f"  {'actions (absolute)':28}{found.action:.1e}")
     return 0
 
 

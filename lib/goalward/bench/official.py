@@ -2,8 +2,9 @@
 
 `goalward.bench.compare` runs it in the folder `impls` of a checkout and tells it in JSON what to
 do. It answers in lines of JSON: one when it is warm, then one an order: `{"updates": n}` trains and
-gives the seconds, `{"observations": ..., "goals": ...}` gives the actions without noise. The loop
-is that of the official `main.py` without its logs and evaluations: NumPy draws a batch on the host,
+gives the seconds, `{"observations": ..., "goals": ...}` gives the actions without noise,
+`{"snapshot": file}` writes parameters, a batch, its loss and gradient to an npz file. The loop is
+that of the official `main.py` without its logs and evaluations: NumPy draws a batch on the host,
 one jitted call makes an update.
 """
 
@@ -72,6 +73,22 @@ def serve(asked: dict[str, Any], say: Callable[[dict], Any], orders: Iterable[st
         order = json.loads(line)
         if "updates" in order:
             say({"seconds": seconds(order["updates"])})
+            continue
+        if "snapshot" in order:
+            params, batch = agent.network.params, data.sample(config["batch_size"])
+            (loss, _), gradient = jax.value_and_grad(
+                lambda p, batch=batch: agent.total_loss(batch, p, rng=jax.random.PRNGKey(0)),
+                has_aux=True,
+            )(params)
+            parts = {"params": params, "gradient": gradient, "batch": batch, "loss": loss}
+            np.savez(
+                order["snapshot"],
+                **{
+                    "/".join(str(getattr(at, "key", at)) for at in path): np.asarray(leaf)
+                    for path, leaf in jax.tree_util.tree_flatten_with_path(parts)[0]
+                },
+            )
+            say({"written": order["snapshot"]})
             continue
         seen, goals = (np.asarray(order[part], np.float32) for part in ("observations", "goals"))
         # Without noise the key has no effect.
