@@ -112,3 +112,23 @@ def test_bad_split_is_named():
         mrn(jnp.zeros(6), jnp.zeros(6), components=2)
     with pytest.raises(ValueError, match="equal parts"):
         iqe(jnp.zeros(6), jnp.zeros(6), components=4)
+
+
+def test_all_pairs_are_the_rows_one_by_one() -> None:
+    # Whole numbers, so that intervals begin and end at the same places.
+    x, y = (
+        jax.random.randint(key, (5, 12), 0, 4).astype(float)
+        for key in jax.random.split(jax.random.key(1))
+    )
+    rows = [jnp.repeat(x, 5, axis=0), jnp.tile(y, (5, 1))]
+
+    def pairs(x, y):
+        return iqe(x[:, None], y[None, :], components=2, mix=0.3)
+
+    np.testing.assert_allclose(pairs(x, y).ravel(), iqe(*rows, components=2, mix=0.3), rtol=1e-6)
+    apart = [x + 0.1 * jnp.arange(12), y + 0.13 * jnp.arange(12)]  # no ties: one gradient
+    rows = [jnp.repeat(apart[0], 5, axis=0), jnp.tile(apart[1], (5, 1))]
+    one = jax.grad(lambda *a: pairs(*a).sum(), (0, 1))(*apart)
+    other = jax.grad(lambda *a: iqe(*a, components=2, mix=0.3).sum(), (0, 1))(*rows)
+    np.testing.assert_allclose(one[0], other[0].reshape(5, 5, 12).sum(1), atol=1e-5)
+    np.testing.assert_allclose(one[1], other[1].reshape(5, 5, 12).sum(0), atol=1e-5)

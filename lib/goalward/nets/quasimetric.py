@@ -52,16 +52,41 @@ def iqe(
         ValueError: the embedding does not divide into ``components`` equal pieces.
     """
     _check_split(x.shape[-1], components, "iqe")
-    left, right = (z.reshape(*z.shape[:-1], components, -1) for z in _same_rank(x, y))
-    right = jnp.maximum(left, right)
-    # An interval adds what lies beyond the furthest end of those that begin before it (of equal
-    # beginnings, the first named). All pairs are five times as fast as sorting by left ends.
-    one, other = left[..., :, None], left[..., None, :]
-    rank = jnp.arange(left.shape[-1])
-    earlier = (other < one) | ((other == one) & (rank < rank[:, None]))
-    reached = jnp.max(jnp.where(earlier, right[..., None, :], -jnp.inf), axis=-1)
-    lengths = jnp.sum(jax.nn.relu(right - jnp.maximum(left, reached)), axis=-1)
-    return mix * jnp.max(lengths, axis=-1) + (1 - mix) * jnp.mean(lengths, axis=-1)
+    x, y = _same_rank(x, y)
+    union = _union_of_rows if x.shape == y.shape else _union_of_pairs
+    lengths = union(_components_first(x, components), _components_first(y, components))
+    return mix * jnp.max(lengths, axis=0) + (1 - mix) * jnp.mean(lengths, axis=0)
+
+
+def _union_of_rows(left: Array, right: Array) -> Array:
+    """Length of the union of the intervals along the first axis, all of them against all.
+
+    An interval adds what lies beyond the furthest end of those that begin before it. Three times
+    as fast as `_union_of_pairs` for matching rows, and ten times as slow for all pairs of rows.
+    """
+    left, right = (jnp.moveaxis(z, 0, -1) for z in (left, jnp.maximum(left, right)))
+    before = jnp.where(_earlier(left), right[..., None, :], -jnp.inf)
+    reached = jnp.maximum(left, jnp.max(before, axis=-1))
+    return jnp.sum(jax.nn.relu(right - reached), axis=-1)
+
+
+def _union_of_pairs(left: Array, right: Array) -> Array:
+    """The same, in the order of their left ends; the two arrays broadcast."""
+    place = jnp.sum(_earlier(jnp.moveaxis(left, 0, -1)), axis=-1)
+    order = jax.nn.one_hot(jnp.moveaxis(place, -1, 0), len(left), axis=0)  # faster than a gather
+    lengths, furthest = jnp.zeros(()), jnp.min(left, axis=0)
+    for chosen in order:
+        start = jnp.maximum(jnp.sum(chosen * left, axis=0), furthest)
+        end = jnp.sum(chosen * right, axis=0)
+        lengths += jax.nn.relu(end - start)
+        furthest = jnp.maximum(furthest, end)
+    return lengths
+
+
+def _earlier(left: Array) -> Array:
+    """`[i, j]`: interval `j` begins before `i`; of equal beginnings, the first named."""
+    one, other, number = left[..., :, None], left[..., None, :], jnp.arange(left.shape[-1])
+    return (other < one) | ((other == one) & (number < number[:, None]))
 
 
 class MRNCritic(nn.Module):
