@@ -66,8 +66,9 @@ def test_collect_train_stop_go_on_evaluate(tmp_path: Path, monkeypatch: pytest.M
     ]
     assert whole[-1] == parts[-1]
     assert np.array(whole[-1]["success"]).shape == (2, 5)
-    # A fresh policy knows nothing: eight actions, each as likely as the others.
-    np.testing.assert_allclose(whole[0]["loss"], np.log(8), atol=0.02)
+    # A fresh policy knows next to nothing: eight actions, each about as likely as the others. One
+    # of a width of 8 is less even than one of 512; with nine actions it would be 0.12 more.
+    np.testing.assert_allclose(whole[0]["loss"], np.log(8), atol=0.1)
 
 
 class Fair:

@@ -40,6 +40,10 @@ NOTED = ("versions", "device", "devices")
 """What may change too, but is told, since the last bits may."""
 
 
+OWN = -1
+"""A batch of the benchmark's own size, which depends on the data set."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """What a run is asked to do.
@@ -50,7 +54,7 @@ class Settings:
         steps: updates in all.
         seeds: learners trained side by side.
         seed: from which everything random follows.
-        batch: transitions in a batch; 0 stands for the benchmark's own number.
+        batch: transitions in a batch; `OWN` stands for the benchmark's own number.
         width: units of each hidden layer.
         learning_rate: Adam's step size.
         log_every: updates between logs, in one dispatch to the device.
@@ -66,7 +70,7 @@ class Settings:
     steps: int
     seeds: int = 1
     seed: int = 0
-    batch: int = 0
+    batch: int = OWN
     width: int = WIDTH
     learning_rate: float = 3e-4
     log_every: int = 500
@@ -77,7 +81,7 @@ class Settings:
     keep: int = 3
 
     def __post_init__(self) -> None:
-        if self.batch == 0:
+        if self.batch == OWN:
             object.__setattr__(self, "batch", own_batch(parse(self.env)))
         for field, value in asdict(self).items():
             if field not in ("method", "env", "seed", "learning_rate") and value < 1:
