@@ -293,7 +293,7 @@ def test_official_runs_are_recorded_as_ours(
 def test_settings_in_the_official_names(method: str) -> None:
     wanted = Comparison(method, "antmaze-giant-stitch-v0", width=16, batch=8)
     agent = learner(method, parse(wanted.env), Sizes(8, 16, 8))
-    told = room.official_settings(agent, wanted.batch, wanted.width)
+    told = checkout_room.official_settings(agent, wanted.batch, wanted.width)
     stitch = (1.0, 0.0) if method == "gcbc" else (0.5, 0.5)
     assert (told["actor_p_trajgoal"], told["actor_p_randomgoal"]) == stitch
     assert told["discount"] == 0.995
@@ -328,6 +328,8 @@ def test_commit(tmp_path: Path) -> None:
     ("changes", "status", "told"),
     [
         ({"method": "sac"}, 2, "no method is called 'sac'"),
+        ({"method": "td_infonce"}, 2, "the official code has no td_infonce"),
+        ({"env": "powderworld-easy-play-v0"}, 2, "has images"),
         ({"env": "maze"}, 2, "called 'maze'"),
         ({"updates": 0}, 2, "--updates must be at least 1"),
         ({"updates": 750}, 2, "must be a multiple"),
@@ -373,11 +375,11 @@ def test_missing_packages_are_named(
 ) -> None:
     agents = checkout / "impls" / "agents" / "__init__.py"
     agents.write_text("import not_there\n")
-    monkeypatch.setattr(room, "NEEDS", ("jax", "not_there", "nor_this"))
+    monkeypatch.setattr(checkout_room, "NEEDS", ("jax", "not_there", "nor_this"))
     status, line = complaint(capsys, command(data, checkout))
     assert status == 1
     assert f"`{sys.executable} -m pip install not_there nor_this`" in line
-    monkeypatch.setattr(room, "NEEDS", ("jax",))
+    monkeypatch.setattr(checkout_room, "NEEDS", ("jax",))
     assert "pip install not_there`" in complaint(capsys, command(data, checkout))[1]
 
 

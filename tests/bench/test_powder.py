@@ -18,10 +18,11 @@ from goalward.bench.evaluate import Arena
 from goalward.bench.names import Unknown, parse
 from goalward.bench.train import Run, Settings
 from goalward.nets.images import ImpalaEncoder
+from goalward.training.loop import fresh_states
 
 NAME = parse("powderworld-easy-play-v0")
 SMALL = Settings(
-    "gcbc", NAME.text, steps=4, seeds=2, batch=4, width=8, log_every=2, checkpoint_every=2,
+    "gcbc", NAME.text, steps=4, seeds=2, batch=4, width=8, log_every=1, checkpoint_every=2,
     eval_every=4, eval_episodes=1,
 )  # fmt: skip
 
@@ -66,9 +67,17 @@ def test_collect_train_stop_go_on_evaluate(tmp_path: Path, monkeypatch: pytest.M
     ]
     assert whole[-1] == parts[-1]
     assert np.array(whole[-1]["success"]).shape == (2, 5)
-    # A fresh policy knows next to nothing: eight actions, each about as likely as the others. One
-    # of a width of 8 is less even than one of 512; with nine actions it would be 0.12 more.
-    np.testing.assert_allclose(whole[0]["loss"], np.log(8), atol=0.1)
+    # The first update's loss, from the fresh policy's logits.
+    keys = jax.random.split(jax.random.split(run.key)[1], 2)
+    states = fresh_states(run.agent, run.data, run.key, 2)
+    for seed, logged in enumerate(whole[0]["loss"]):
+        batch = run.agent.batch(run.data, jax.random.split(jax.random.fold_in(keys[seed], 0))[0])
+        params = jax.tree.map(lambda leaf, seed=seed: leaf[seed], states.params["actor"])
+        logits = np.asarray(run.agent.actor.apply(params, batch.state, batch.actor_goal), float)
+        assert logits.shape == (4, 8)
+        taken = logits[np.arange(4), np.asarray(batch.action)]
+        expected = np.mean(np.log(np.exp(logits).sum(axis=1)) - taken)
+        np.testing.assert_allclose(logged, expected, rtol=1e-4)
 
 
 class Fair:

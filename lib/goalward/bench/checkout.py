@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from goalward.baselines.offline import OfflineActor
-from goalward.bench.names import Mendable
-from goalward.bench.presets import LAYERS
+from goalward.bench.names import Mendable, Name, Unknown, parse
+from goalward.bench.presets import LAYERS, METHODS
 from goalward.methods.hiql import HIQL
 
 OFFICIAL = {
@@ -35,7 +35,7 @@ class Official:
     Args:
         python: which has its packages.
         impls: the folder of its agents.
-        asked: what `goalward.bench.official` is told.
+        asked: what `order` gives.
 
     Raises:
         Mendable: it does not run.
@@ -105,6 +105,35 @@ class Official:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def shared(method: str, env: str) -> Name:
+    """The data set's name, where the official code has the method and observations are states.
+
+    Raises:
+        Unknown: it has not, or they are not.
+    """
+    name = parse(env)
+    if method in METHODS and method not in OFFICIAL:
+        raise Unknown(f"the official code has no {method}; it has {', '.join(OFFICIAL)}")
+    if name.images:
+        raise Unknown(f"{env} has images: the official code is run on states alone")
+    return name
+
+
+def order(
+    method: str, agent: Any, data: Path, batch: int, width: int, warmup: int, seed: int = 0
+) -> dict[str, Any]:
+    """What `goalward.bench.official` is told to train the same agent as ours."""
+    return {
+        "agent": OFFICIAL[method],
+        "config": official_settings(agent, batch, width),
+        "data": str(data.resolve()),
+        "needs": NEEDS,
+        "packages": PACKAGES,
+        "seed": seed,
+        "warmup": warmup,
+    }
 
 
 def official_settings(agent: Any, batch: int, width: int) -> dict[str, Any]:

@@ -21,17 +21,17 @@ import jax
 from jaxtyping import Array
 
 from goalward.bench.checkout import (
-    NEEDS,
     OFFICIAL,
     PACKAGES,
     Official,
     commit,
     impls_of,
-    official_settings,
+    order,
+    shared,
 )
 from goalward.bench.datasets import fingerprint, load
 from goalward.bench.environments import make
-from goalward.bench.names import Mendable, Unknown, parse
+from goalward.bench.names import Mendable, Unknown
 from goalward.bench.presets import BATCH, WIDTH, Sizes, learner
 from goalward.bench.train import device_name, write_whole
 from goalward.data.trajectories import Dataset
@@ -125,9 +125,7 @@ def compare(
     Raises:
         Mendable: something is not there, or the official code fails.
     """
-    name = parse(wanted.env)
-    if name.images:
-        raise Unknown(f"{wanted.env}: what is compared learns from states alone")
+    name = shared(wanted.method, wanted.env)
     agent = learner(wanted.method, name, Sizes(1, wanted.width, wanted.batch))  # complain first
     impls = impls_of(checkout)
     _writable(out)
@@ -136,15 +134,7 @@ def compare(
     agent = learner(
         wanted.method, name, Sizes(env.action_space.shape[0], wanted.width, wanted.batch)
     )
-    asked = {
-        "agent": OFFICIAL[wanted.method],
-        "config": official_settings(agent, wanted.batch, wanted.width),
-        "data": str(data.resolve()),
-        "needs": NEEDS,
-        "packages": PACKAGES,
-        "seed": 0,
-        "warmup": wanted.warmup,
-    }
+    asked = order(wanted.method, agent, data, wanted.batch, wanted.width, wanted.warmup)
     with Official(python, impls, asked) as official:
         if official.told["device"] != device_name():
             raise Mendable(

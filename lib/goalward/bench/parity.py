@@ -15,10 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from goalward.bench.checkout import NEEDS, OFFICIAL, PACKAGES, Official, impls_of, official_settings
+from goalward.bench.checkout import Official, impls_of, order, shared
 from goalward.bench.datasets import load
 from goalward.bench.environments import make
-from goalward.bench.names import Unknown, parse
+from goalward.bench.names import Mendable
 from goalward.bench.presets import Sizes, learner
 from goalward.data.goal_mixtures import SubgoalBatch, ValueBatch
 from goalward.protocol import Params
@@ -56,7 +56,7 @@ def parity(
     """Compare one loss, one gradient and the batch's actions.
 
     Args:
-        method: one of `OFFICIAL`.
+        method: one of `goalward.bench.checkout.OFFICIAL`.
         env: the data set's name.
         data: its data file.
         checkout: of the official repository.
@@ -65,24 +65,12 @@ def parity(
     Raises:
         Mendable: something is not there, or the official code fails.
     """
-    if method not in OFFICIAL:
-        raise Unknown(f"the official code has no {method}; it has {', '.join(OFFICIAL)}")
-    name = parse(env)
-    if name.images:
-        raise Unknown(f"{env} has images: the comparison takes a data set of states")
+    name = shared(method, env)
     arena = make(name)
     size = arena.action_space.shape[0]
     load(data, arena.observation_space.shape, size)
     agent: Any = learner(method, name, Sizes(size, width, batch))
-    asked = {
-        "agent": OFFICIAL[method],
-        "config": official_settings(agent, batch, width),
-        "data": str(data.resolve()),
-        "needs": NEEDS,
-        "packages": PACKAGES,
-        "seed": 0,
-        "warmup": UPDATES,
-    }
+    asked = order(method, agent, data, batch, width, UPDATES)
     with (
         Official(python, impls_of(checkout), asked) as official,
         tempfile.TemporaryDirectory() as folder,
@@ -92,13 +80,16 @@ def parity(
         with np.load(path) as file:
             told = _tree(file)
         rows = our_batch(told["batch"])
-        order = {"observations": rows.state.tolist(), "goals": rows.actor_goal.tolist()}
-        theirs = np.array(official.ask(order)["actions"])
+        seen = {"observations": rows.state.tolist(), "goals": rows.actor_goal.tolist()}
+        theirs = np.array(official.ask(seen)["actions"])
 
     params = our_params(method, told["params"], size)
     state = agent.init(jax.random.key(0), rows)
     if jax.tree.map(jnp.shape, state.params) != jax.tree.map(jnp.shape, params):
-        raise AssertionError(f"{method}: the networks of the two implementations are not alike")
+        raise Mendable(
+            f"the official networks of {method} have other shapes than ours: is {checkout} at a "
+            "commit that this version of the library knows?"
+        )
     held = params | our_targets(method, told["params"], size)
     state = state.replace(params=params, target_params=held)
     (loss, _), gradient = jax.jit(jax.value_and_grad(agent.loss, has_aux=True))(

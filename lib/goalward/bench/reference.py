@@ -13,18 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from goalward.bench.checkout import (
-    NEEDS,
-    OFFICIAL,
-    PACKAGES,
-    Official,
-    commit,
-    impls_of,
-    official_settings,
-)
+from goalward.bench.checkout import Official, commit, impls_of, order, shared
 from goalward.bench.datasets import fingerprint, load
 from goalward.bench.evaluate import Arena
-from goalward.bench.names import Mendable, Unknown, parse
+from goalward.bench.names import Mendable, Unknown
 from goalward.bench.presets import Sizes, learner
 from goalward.bench.train import Settings, write_whole
 
@@ -54,17 +46,13 @@ def reference(
     Raises:
         Mendable: something is not there, the official code fails, or a folder holds another run.
     """
-    if wanted.method not in OFFICIAL:
-        raise Unknown(f"the official code has no {wanted.method}; it has {', '.join(OFFICIAL)}")
-    name = parse(wanted.env)
-    if name.images:
-        raise Unknown(f"{wanted.env}: official runs are made on states alone")
+    name = shared(wanted.method, wanted.env)
     if wanted.steps < 2:
         raise Unknown("--steps must be at least 2 here: the first update compiles")
     arena = Arena(name, 1)
     held = load(data, arena.observation, arena.action)
     sizes = Sizes(arena.action, wanted.width, wanted.batch, wanted.learning_rate)
-    config = official_settings(learner(wanted.method, name, sizes), wanted.batch, wanted.width)
+    agent = learner(wanted.method, name, sizes)
     told = {
         "implementation": "official",
         "commit": commit(checkout),
@@ -80,15 +68,8 @@ def reference(
             say(f"seed {seed} is there already")
             tick(wanted.steps)
             continue
-        words = {
-            "agent": OFFICIAL[wanted.method],
-            "config": config,
-            "data": str(data.resolve()),
-            "needs": NEEDS,
-            "packages": PACKAGES,
-            "seed": seed,
-            "warmup": 1,  # the first update
-        }
+        first = 1  # the first update, which compiles
+        words = order(wanted.method, agent, data, wanted.batch, wanted.width, first, seed)
         with Official(python, impls_of(checkout), words) as official:
             about = {k: official.told[k] for k in ("device", "versions", "parameters")}
             entries = _train(official, arena, wanted, seed, tick)
