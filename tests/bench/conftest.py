@@ -31,3 +31,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     name = parse("pointmaze-medium-navigate-v0")
     return collect(name, tmp_path_factory.mktemp("data"), 20, 100)[0]
+
+
+@pytest.fixture(scope="session")
+def navigated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Twelve episodes of sixty steps in the same maze, and those for validation."""
+    from goalward.bench.collect import collect
+    from goalward.bench.names import parse
+
+    name = parse("pointmaze-medium-navigate-v0")
+    return collect(name, tmp_path_factory.mktemp("navigated"), 12, 60, seed=3)

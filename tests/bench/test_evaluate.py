@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 pytest.importorskip("ogbench")
-from goalward.bench.collect import _distances
 from goalward.bench.environments import make, seeded
 from goalward.bench.evaluate import Arena
 from goalward.bench.names import parse
+from goalward.bench.recipes import distances
 
 NAME = parse("pointmaze-medium-navigate-v0")
 GOALS = np.array([(6, 6), (1, 6), (4, 2), (6, 1), (1, 1)])
@@ -24,7 +24,7 @@ def ways() -> np.ndarray:
     maze = make(NAME).unwrapped.maze_map
     table = np.zeros((8, 8, 8, 8, 2), int)
     for goal in map(tuple, np.argwhere(maze == 0).tolist()):
-        steps = _distances(maze, goal)
+        steps = distances(maze, goal)
         for cell in steps:
             near = [(cell[0] + i, cell[1] + j) for i, j in ((0, 1), (1, 0), (0, -1), (-1, 0))]
             table[goal + cell] = min((c for c in [cell, *near] if c in steps), key=steps.get)

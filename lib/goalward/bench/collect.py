@@ -1,56 +1,28 @@
-"""Make a data set as OGBench's authors made theirs, where that needs no trained expert.
+"""Write a data set as OGBench's authors made theirs, so that no stop spoils or loses anything.
 
-Point mazes: an oracle walks from cell to cell along a shortest path, with Gaussian noise of
-deviation 0.5 on its actions. Cubes, scenes and puzzles: the package's scripted hands, either
-following a noisy plan (`play`) or reacting to what they see, with noise and some random actions
-(`noisy`). Powder worlds: half of the strokes are random, the others fill the world, draw a line or
-a square. Ants and humanoids were steered by experts that the package does not hold.
-
-Each episode has a seed of its own, so the data do not depend on how many processes made them.
+Each episode (`goalward.bench.recipes`) has a seed of its own, so the data do not depend on how many
+processes made them; and a file of its own until all are there, so that a call that was stopped,
+even by a kill or a full disk, goes on where it was.
 """
 
 import os
-import shutil
+import signal
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import cache, partial
-from importlib import import_module
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from importlib.metadata import version
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
 
-from goalward.bench.datasets import EXTRAS
-from goalward.bench.environments import make, seeded
 from goalward.bench.names import Mendable, Name, Unknown
-
-Rows = dict[str, np.ndarray]
-Cell = tuple[int, int]
-
-WALK_NOISE = 0.5
-STITCH_STEPS = 4
-"""How many cells away a goal of a stitch data set lies."""
-HAND_NOISE = 0.1
-NOISE_SHAPE = np.array([1.0, 1.0, 1.0, 3.0, 10.0])
-"""The noisy hand's noise in position (3), yaw and gripper, in multiples of the episode's level."""
-RANDOM_ACTIONS = {"cube": 0.1, "scene": 0.1, "puzzle": 0.2}
-RANDOM_STROKES = 0.5
-DRAWINGS = {"Fill": 1 / 7, "Line": 3 / 7, "Square": 3 / 7}
-"""What a powder world's painter draws, and how often it begins each."""
-STROKE = 3
-"""Actions that make one stroke: what, and its two coordinates."""
-WITHOUT_EXPERT = ("pointmaze", *RANDOM_ACTIONS, "powderworld")
-STACKING = {
-    "single": (0.0, 0.0),
-    "double": (0.0, 0.25),
-    "triple": (0.05, 0.35),
-    "quadruple": (0.1, 0.5),
-}
-"""Between which bounds an episode's probability of stacking cubes is drawn."""
+from goalward.bench.recipes import WITHOUT_EXPERT, episode
 
 
 def official_size(name: Name) -> tuple[int, int]:
@@ -77,7 +49,7 @@ def collect(
 
     The same arguments give the same bytes, whatever `jobs` is. Files appear whole or not at all.
     Finished episodes are kept in a hidden folder beside them until all are there, so that the same
-    call goes on where one was stopped.
+    call goes on where one was stopped. Memory holds one episode a process, not the data set.
 
     Args:
         out: the folder.
@@ -88,8 +60,8 @@ def collect(
 
     Raises:
         Unknown: the recipe needs an expert, or the sizes make no sense.
-        Mendable: the files are already there, a kept episode is damaged, or the call was stopped
-            by hand.
+        Mendable: the files are already there, a kept episode is damaged, the call was stopped by
+            hand, or one of its processes was killed.
     """
     if name.family not in WITHOUT_EXPERT:
         raise Unknown(
@@ -99,12 +71,18 @@ def collect(
     if min(episodes, steps, jobs) < 1 or seed < 0:
         raise Unknown("--episodes, --steps and --jobs must be at least 1, --seed at least 0")
     paths = out / f"{name.text}.npz", out / f"{name.text}-val.npz"
-    kept = _kept(out, name, steps, seed)
-    for path in paths:
-        # The first without the second is ours if the call was killed between the two.
-        if path.exists() and not (path == paths[0] and kept.exists() and not paths[1].exists()):
-            raise Mendable(f"{path} is already there: name another folder with --out, or delete it")
     total = episodes + max(1, episodes // 10)
+    made_with = "-".join(f"{package}{version(package)}" for package in ("ogbench", "mujoco"))
+    kept = out / f".{name.text}-steps{steps}-seed{seed}-{made_with}"
+    joined = kept.with_name(f"{kept.name}-joined{episodes}")
+    if joined.exists():
+        for _ in range(total):
+            tick()
+        _deliver(joined, paths)
+        if all(path.exists() for path in paths):
+            return paths
+    for path in paths:
+        _free(path)
     kept.mkdir(parents=True, exist_ok=True)
     files = [kept / f"{number}.npz" for number in range(total)]
     missing = [number for number, file in enumerate(files) if not file.exists()]
@@ -113,23 +91,71 @@ def collect(
     try:
         for _ in _map(partial(_keep, name, steps, seed, kept), missing, jobs):
             tick()
-    except KeyboardInterrupt:
+        for path, chosen in zip(paths, (files[:episodes], files[episodes:]), strict=True):
+            join(chosen, kept / path.name)
+    except (KeyboardInterrupt, BrokenProcessPool) as stop:
+        died = isinstance(stop, BrokenProcessPool)
         done = sum(file.exists() for file in files)
         raise Mendable(
-            f"stopped after {done} of {total} episodes, kept in {kept}; the same command goes on "
-            "from there"
+            f"{'a process died' if died else 'stopped'} after {done} of {total} episodes, kept in "
+            f"{kept}; the same command goes on from there"
+            f"{', with fewer --jobs if memory is short' if died else ''}"
         ) from None
-    for path, chosen in zip(paths, (files[:episodes], files[episodes:]), strict=True):
-        made = [_read(file) for file in chosen]
-        _write(path, {field: np.concatenate([rows[field] for rows in made]) for field in made[0]})
-    shutil.rmtree(kept)
+    # The new name says that both files are whole and only have to be moved.
+    kept.rename(joined)
+    _deliver(joined, paths)
     return paths
 
 
-def _kept(out: Path, name: Name, steps: int, seed: int) -> Path:
-    """The folder of the finished episodes that follow from these settings."""
-    made_with = "-".join(f"{package}{version(package)}" for package in ("ogbench", "mujoco"))
-    return out / f".{name.text}-steps{steps}-seed{seed}-{made_with}"
+def join(files: Sequence[Path], path: Path) -> None:
+    """Write a file of the arrays of several, end to end, with one of them in memory at a time.
+
+    Its bytes are those of `np.savez_compressed` with the concatenated arrays.
+
+    Args:
+        files: with the same fields, `terminals` among them, of the same types and shapes but for
+            the number of rows.
+
+    Raises:
+        Mendable: one is damaged; it is deleted.
+    """
+    rows = sum(len(_read(file, "terminals")) for file in files)
+    with np.load(files[0]) as first:
+        fields = first.files
+    try:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as whole:
+            for field in fields:
+                # As NumPy does: there is room for more than 4 GB.
+                with whole.open(f"{field}.npy", "w", force_zip64=True) as member:
+                    for number, file in enumerate(files):
+                        part = _read(file, field)
+                        if number == 0:
+                            header = np.lib.format.header_data_from_array_1_0(part)
+                            header["shape"] = (rows, *part.shape[1:])
+                            np.lib.format.write_array_header_1_0(member, header)
+                        member.write(part.data)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _free(path: Path) -> None:
+    if path.exists():
+        raise Mendable(f"{path} is already there: name another folder with --out, or delete it")
+
+
+def _deliver(joined: Path, paths: Sequence[Path]) -> None:
+    """Move the files out of the folder in which they were made, as far as not yet done."""
+    names = [path.name for path in paths]
+    for file in joined.iterdir():
+        if file.name not in names:
+            file.unlink()
+    for path in paths:
+        whole = joined / path.name
+        if whole.exists():
+            _free(path)
+            os.replace(whole, path)
+    joined.rmdir()
 
 
 def _map(make: Callable[[int], Any], numbers: list[int], jobs: int) -> Iterator[Any]:
@@ -137,218 +163,44 @@ def _map(make: Callable[[int], Any], numbers: list[int], jobs: int) -> Iterator[
         yield from map(make, numbers)
         return
     # Fresh processes: a fork of one with threads (JAX's) may hang.
-    pool = ProcessPoolExecutor(min(jobs, len(numbers)), get_context("spawn"))
+    pool = ProcessPoolExecutor(min(jobs, len(numbers)), get_context("spawn"), _begin_worker)
     try:
-        chunk = max(1, min(10, len(numbers) // (4 * jobs)))
-        yield from pool.map(make, numbers, chunksize=chunk)
+        yield from pool.map(make, numbers)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
+def _begin_worker() -> None:
+    """A worker leaves Ctrl-C to the process that began it, and ends with it, however that ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
 def _keep(name: Name, steps: int, seed: int, folder: Path, number: int) -> None:
-    """Make an episode and its file."""
-    _write(folder / f"{number}.npz", episode(name, steps, seed, number))
-
-
-def _write(path: Path, fields: Rows) -> None:
-    """A file of arrays: whole or not at all, whenever this is killed."""
+    """Make an episode and its file: whole or not at all, whenever this is killed."""
+    path = folder / f"{number}.npz"
     part = path.with_name(f".{path.name}.part")
     try:
         with part.open("wb") as file:
-            np.savez_compressed(file, **fields)  # type: ignore[arg-type]
+            np.savez_compressed(file, **episode(name, steps, seed, number))  # type: ignore[arg-type]
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _read(path: Path) -> Rows:
-    """A kept episode; a damaged one is deleted."""
+def _read(path: Path, field: str) -> np.ndarray:
+    """A field of a kept episode; a damaged file is deleted."""
     try:
         with path.open("rb") as raw, np.load(raw) as file:
-            return dict(file)
+            values: np.ndarray = file[field]
+            return values
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         path.unlink()
         raise Mendable(f"{path} was damaged and is deleted: repeat the command") from error
-
-
-def episode(name: Name, steps: int, seed: int, number: int) -> Rows:
-    """One episode's rows: `steps` transitions and the last state."""
-    env = _environment(name, steps)
-    with seeded(env, seed, number) as rng:
-        walk = {"pointmaze": _walk, "powderworld": _paint}.get(name.family, _handle)
-        while True:
-            rows = walk(env, name, rng)
-            if name.family != "scene" or _in_sight(rows["qpos"]):
-                return rows
-
-
-@cache
-def _environment(name: Name, steps: int) -> Any:
-    settings: dict[str, Any] = {"max_episode_steps": steps + 1}
-    if name.family != "powderworld":
-        settings["terminate_at_goal"] = False
-    if name.family != "pointmaze":
-        settings["mode"] = "data_collection"
-    return make(name, **settings)
-
-
-class _Recorder:
-    """Steps an environment and keeps what a data file keeps."""
-
-    def __init__(self, env: Any, observation: np.ndarray) -> None:
-        self.env, self.observation = env, observation
-        self.lists: dict[str, list] = {}
-
-    def step(self, action: Any) -> tuple[dict[str, Any], bool]:
-        """What the environment tells, and whether the episode is over."""
-        following, _, terminated, truncated, info = self.env.step(action)
-        row = {
-            "observations": self.observation,
-            "actions": action,
-            "terminals": terminated or truncated,
-        }
-        row |= {k: info[f"prev_{k}"] for k in EXTRAS if f"prev_{k}" in info}
-        for field, value in row.items():
-            self.lists.setdefault(field, []).append(value)
-        self.observation = following
-        return info, terminated or truncated
-
-    def rows(self) -> Rows:
-        """The fields in the types of the benchmark's files."""
-        types = {
-            "observations": np.uint8 if self.observation.dtype == np.uint8 else np.float32,
-            "actions": np.int32 if isinstance(self.lists["actions"][0], int) else np.float32,
-            "terminals": bool,
-            "button_states": np.int64,
-        }
-        return {k: np.array(v, dtype=types.get(k, np.float32)) for k, v in self.lists.items()}
-
-
-def _walk(env: Any, name: Name, rng: np.random.Generator) -> Rows:
-    """A walk through a point maze: to goal after goal (navigate), or to one close by (stitch)."""
-    maze = env.unwrapped
-    free = [(int(i), int(j)) for i, j in np.argwhere(maze.maze_map == 0)]
-    corners = [cell for cell in free if not _hallway(maze.maze_map, cell)]
-    start = free[rng.integers(len(free))]
-    if name.kind == "navigate":
-        goal = corners[rng.integers(len(corners))]
-    else:
-        near = [c for c, d in _distances(maze.maze_map, start).items() if d == STITCH_STEPS]
-        goal = near[rng.integers(len(near))] if near else start
-    observation, _ = env.reset(
-        seed=int(rng.integers(2**31)),
-        options={"task_info": {"init_ij": start, "goal_ij": goal}},
-    )
-    recorder, over, ways = _Recorder(env, observation), False, {}
-    while not over:
-        here, there = maze.get_xy(), maze.cur_goal_xy
-        cells = maze.xy_to_ij(here), maze.xy_to_ij(there)
-        if cells not in ways:
-            ways[cells], _ = maze.get_oracle_subgoal(here, there)
-        direction = ways[cells] - here
-        direction = direction / (np.linalg.norm(direction) + 1e-6)
-        action = np.clip(direction + WALK_NOISE * rng.standard_normal(2), -1, 1)
-        info, over = recorder.step(action)
-        if info["success"] and name.kind == "navigate":
-            maze.set_goal(corners[rng.integers(len(corners))])
-    return recorder.rows()
-
-
-def _hallway(maze: np.ndarray, cell: Cell) -> bool:
-    """Whether a free cell has free neighbours on two opposite sides only."""
-    i, j = cell
-    sides = [bool(maze[i - 1, j]), bool(maze[i + 1, j]), bool(maze[i, j - 1]), bool(maze[i, j + 1])]
-    return sides in ([False, False, True, True], [True, True, False, False])
-
-
-def _distances(maze: np.ndarray, start: Cell) -> dict[Cell, int]:
-    """Steps from a cell to each cell that can be reached, by breadth-first search."""
-    steps, frontier = {start: 0}, [start]
-    while frontier:
-        following = []
-        for i, j in frontier:
-            for cell in ((i - 1, j), (i, j - 1), (i + 1, j), (i, j + 1)):
-                if not maze[cell] and cell not in steps:
-                    steps[cell] = steps[i, j] + 1
-                    following.append(cell)
-        frontier = following
-    return steps
-
-
-def _handle(env: Any, name: Name, rng: np.random.Generator) -> Rows:
-    """A scripted hand that is given one thing after another to do."""
-    hands = _hands(env, name)
-    observation, info = env.reset(seed=int(rng.integers(2**31)))
-    p_stack = rng.uniform(*STACKING[name.size]) if name.family == "cube" else 0.5
-    level = rng.uniform(0, HAND_NOISE)
-    p_random = RANDOM_ACTIONS[name.family] if name.kind == "noisy" else 0.0
-    recorder, over = _Recorder(env, observation), False
-    hand = hands[info["privileged/target_task"]]
-    hand.reset(observation, info)
-    while not over:
-        if rng.random() < p_random:
-            action = rng.uniform(-1, 1, env.action_space.shape)
-        else:
-            action = np.asarray(hand.select_action(recorder.observation, info))
-            if name.kind == "noisy":
-                action = action + level * NOISE_SHAPE * rng.standard_normal(action.shape)
-        info, over = recorder.step(np.clip(action, -1, 1))
-        if hand.done:
-            seen, told = env.unwrapped.set_new_target(p_stack=p_stack)
-            hand = hands[told["privileged/target_task"]]
-            hand.reset(seen, told)
-    return recorder.rows()
-
-
-def _paint(env: Any, name: Name, rng: np.random.Generator) -> Rows:
-    """Strokes in a powder world: at random, or one after the other of a drawing."""
-    behaviors = import_module("ogbench.powderworld.behaviors")
-    drawings = [getattr(behaviors, f"{shape}Behavior")(env=env) for shape in DRAWINGS]
-
-    def begin() -> Any:
-        drawing = drawings[rng.choice(len(drawings), p=list(DRAWINGS.values()))]
-        drawing.reset(observation, told)
-        return drawing
-
-    observation, told = env.reset(seed=int(rng.integers(2**31)))
-    world, recorder = env.unwrapped, _Recorder(env, observation)
-    drawing, step, over = begin(), 0, False
-    while not over:
-        if step % STROKE == 0:
-            if rng.random() < RANDOM_STROKES:
-                stroke = world.sample_semantic_action()
-            else:
-                stroke = drawing.select_action(observation, told)
-        _, over = recorder.step(int(world.semantic_action_to_action(*stroke)))
-        step += 1
-        if drawing.done:
-            drawing = begin()
-    return recorder.rows()
-
-
-def _hands(env: Any, name: Name) -> dict[str, Any]:
-    """The package's script for each thing that there is to do."""
-    style = "plan" if name.kind == "play" else "markov"
-    things = {"cube": ["cube"], "puzzle": ["button"]}.get(
-        name.family, ["cube", "button", "drawer", "window"]
-    )
-    hands = {}
-    for thing in things:
-        module = import_module(f"ogbench.manipspace.oracles.{style}.{thing}_{style}")
-        script = getattr(module, f"{thing.title()}{style.title()}Oracle")
-        settings: dict[str, Any] = {"noise": HAND_NOISE, "noise_smoothing": 0.5}
-        if style == "markov":
-            settings = {"min_norm": 0.4}
-            if name.family == "scene" and thing == "cube":
-                settings["max_step"] = 100
-        if name.family == "puzzle":
-            settings["gripper_always_closed"] = True
-        hands[thing] = script(env=env, **settings)
-    return hands
-
-
-def _in_sight(qpos: np.ndarray) -> bool:
-    """Whether the cube of a scene was never out of sight, except in the drawer."""
-    y, z = qpos[:, 15], qpos[:, 16]
-    lost = (y <= -0.3) & ((z < 0.06) | (z > 0.08))
-    return not (lost | (y >= 0.29)).any()
