@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,105 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(
         assert len(ticks) == 13
         assert [fingerprint(p) for p in again] == [fingerprint(p) for p in navigated]
         assert sorted(out.iterdir()) == sorted(again)
+
+
+# Kills itself, or one of its two workers, after as many episodes as given.
+KILLER = """
+import os, signal, sys
+from multiprocessing import active_children
+from pathlib import Path
+from goalward.bench.collect import collect
+from goalward.bench.names import parse
+
+left = int(sys.argv[3])
+def tick():
+    global left
+    left -= 1
+    if left == 0:
+        whom = os.getpid() if sys.argv[2] == "all" else active_children()[0].pid
+        os.kill(whom, signal.SIGKILL)
+collect(parse("pointmaze-medium-navigate-v0"), Path(sys.argv[1]), 12, 60, seed=3, jobs=2, tick=tick)
+"""
+
+
+@pytest.mark.parametrize(("victim", "moment"), [("all", 3), ("one", 2)])
+def test_killed_with_several_processes_none_stays_and_nothing_is_lost(
+    navigated: tuple[Path, Path], tmp_path: Path, victim: str, moment: int
+) -> None:
+    command = [sys.executable, "-c", KILLER, tmp_path, victim, str(moment)]
+    # The output ends when the last process that holds it has ended.
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == (-signal.SIGKILL if victim == "all" else 1)
+    (kept,) = tmp_path.iterdir()
+    made = len(list(kept.glob("[0-9]*.npz")))
+    assert made >= moment
+    if victim == "one":
+        assert done.stderr.splitlines()[-1].endswith(
+            f"Mendable: a process died after {made} of 13 episodes, kept in {kept}; the same "
+            "command goes on from there, with fewer --jobs if memory is short"
+        )
+    again = collect(NAVIGATE, tmp_path, 12, 60, seed=3, jobs=2)
+    assert [fingerprint(p) for p in again] == [fingerprint(p) for p in navigated]
+    assert sorted(tmp_path.iterdir()) == sorted(again)
+
+
+def test_joined_files_are_numpys_own(tmp_path: Path) -> None:
+    """Byte for byte, from parts of different lengths."""
+    rng, parts = np.random.default_rng(0), []
+    for number, rows in enumerate((3, 1, 40)):
+        parts.append(
+            {
+                "observations": rng.integers(0, 9, (rows, 64, 64, 3)).astype(np.uint8),
+                "actions": rng.integers(0, 9, rows).astype(np.int32),
+                "terminals": np.arange(1, rows + 1) == rows,
+                "qpos": rng.normal(size=(rows, 2)).astype(np.float32),
+            }
+        )
+        np.savez_compressed(tmp_path / f"{number}.npz", **parts[-1])
+    room.join([tmp_path / f"{number}.npz" for number in range(3)], tmp_path / "joined.npz")
+    whole = {field: np.concatenate([part[field] for part in parts]) for field in parts[0]}
+    np.savez_compressed(tmp_path / "whole.npz", **whole)
+    assert fingerprint(tmp_path / "joined.npz") == fingerprint(tmp_path / "whole.npz")
+
+
+def test_memory_holds_one_episode_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def filmed(name, steps, seed, number):
+        rows = steps + 1
+        return {
+            "observations": np.full((rows, 64, 64, 3), number, np.uint8),
+            "actions": np.zeros((rows, 2), np.float32),
+            "terminals": np.arange(1, rows + 1) == rows,
+        }
+
+    monkeypatch.setattr(room, "episode", filmed)
+    size = 51 * 64 * 64 * 3
+    tracemalloc.start()
+    try:
+        path = collect(NAVIGATE, tmp_path, 20, 50)[0]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert size < peak < 4 * size
+    frames = read(path)["observations"]
+    assert (frames == np.repeat(np.arange(20), 51)[:, None, None, None]).all()
+
+
+def test_a_disk_full_of_episodes_keeps_them_and_no_half_file(
+    navigated: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*call):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np.lib.format, "write_array_header_1_0", full)
+        with pytest.raises(OSError, match="No space left"):
+            collect(NAVIGATE, tmp_path, 12, 60, seed=3)
+    (kept,) = tmp_path.iterdir()
+    assert {p.name for p in kept.iterdir()} == {f"{number}.npz" for number in range(13)}
+    again = collect(NAVIGATE, tmp_path, 12, 60, seed=3)
+    assert [fingerprint(p) for p in again] == [fingerprint(p) for p in navigated]
 
 
 def test_stopped_by_hand_it_keeps_what_is_made(

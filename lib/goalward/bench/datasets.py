@@ -18,14 +18,15 @@ import zipfile
 import zlib
 from pathlib import Path
 
+import jax
 import numpy as np
 from tqdm import tqdm
 
 from goalward.bench.names import Mendable, Name
+from goalward.bench.recipes import EXTRAS
 from goalward.data.trajectories import Dataset, from_flat
 
 FIELDS = ("observations", "actions", "terminals")
-EXTRAS = ("qpos", "qvel", "button_states")
 FOLDER = Path("~/.ogbench/data")
 """Where the benchmark's package keeps what it downloads."""
 
@@ -91,7 +92,8 @@ def load(
                 f"{path} has an action {actions.max()} where the environment's are numbered from 0 "
                 f"to {action - 1}: {other}"
             )
-    return from_flat(*(arrays[field] for field in FIELDS))
+    # Put there directly: `jnp.asarray` would copy twice, which counts with pictures.
+    return from_flat(*(jax.device_put(arrays.pop(field)) for field in FIELDS))
 
 
 def _checked(path: Path, arrays: Arrays) -> Arrays:

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from goalward.bench.datasets import EXTRAS
 from goalward.bench.environments import make, seeded
 from goalward.bench.names import Name
 
@@ -26,6 +25,8 @@ Rows = dict[str, np.ndarray]
 Cell = tuple[int, int]
 """Row and column in a maze's map."""
 
+EXTRAS = ("qpos", "qvel", "button_states")
+"""What a data file holds beside what training uses: the physics' state."""
 WALK_NOISE = 0.5
 STITCH_STEPS = 4
 """How many cells away a goal of a stitch data set lies."""
