@@ -26,7 +26,7 @@ Cell = tuple[int, int]
 """Row and column in a maze's map."""
 
 EXTRAS = ("qpos", "qvel", "button_states")
-"""What a data file holds beside what training uses: the physics' state."""
+"""What a data file holds beside what training uses: the state of the physics and of buttons."""
 WALK_NOISE = 0.5
 STITCH_STEPS = 4
 """How many cells away a goal of a stitch data set lies."""
