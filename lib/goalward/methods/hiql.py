@@ -104,6 +104,8 @@ class HIQL(GCIVL):
     ) -> Float[Array, ""]:
         r"""Action-free implicit Q-learning (eq. 4), GCIVL's loss of $V(s,g)=v(s,\phi([s;g]))$.
 
+        In the equation the error's own sign chooses its weight; in the benchmark's code, and here,
+        the target values choose it.
         Its gradient trains $v$ and $\phi$. The target $\bar V=\bar v(s,\phi([s;g]))$ averages
         $v$ alone: $\phi$ is the present one there too, without a gradient.
         """
@@ -111,7 +113,7 @@ class HIQL(GCIVL):
         return super().value_loss(params, target_params | {"representation": held}, batch)
 
     def extract_high(self, params: Params, batch: SubgoalBatch) -> Float[Array, ""]:
-        r"""The high level (eq. 6): name states $w=s_{t+k}$, and rather those closer to $g$.
+        r"""The high level: name states $w=s_{t+k}$, and rather those closer to $g$.
 
         $-\mathbb E[e^{\beta_h(V(w,g)-V(s_t,g))}\log\pi^h(\phi([s_t;w])\mid s_t,g)]$, whose gradient
         reaches $\pi^h$ alone. The weight is capped at 100, here and in `extract`.
@@ -123,7 +125,7 @@ class HIQL(GCIVL):
         return awr(advantage, log_prob, self.high_sharpness)  # type: ignore[arg-type]
 
     def extract(self, params: Params, batch: ValueBatch) -> Float[Array, ""]:
-        r"""The low level (eq. 7): imitate, and rather actions that led closer to $w=s_{t+k}$.
+        r"""The low level: imitate, and rather actions that led closer to $w=s_{t+k}$.
 
         $-\mathbb E[e^{\beta_\ell(V(s_{t+1},w)-V(s_t,w))}\log\pi^\ell(a_t\mid s_t,\phi([s_t;w]))]$.
         """
