@@ -18,6 +18,7 @@ pytest.importorskip("tensorboard")
 from orbax.checkpoint import CheckpointManager
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from goalward.bench import presets
 from goalward.bench import train as room
 from goalward.bench.checkpoints import Checkpoints
 from goalward.bench.collect import collect
@@ -142,10 +143,10 @@ def curve(out: Path, tag: str) -> list[list[tuple[int, float]]]:
     ]
 
 
-def final_states(out: Path, data: Path, step: int = 60):
+def final_states(out: Path, data: Path, step: int = 60, **changes):
     """Those of a checkpoint, as the run's own learner reads them."""
-    made = Run(SMALL, out, data, say=print)
-    example = room.fresh_states(made.agent, made.data, made.key, SMALL.seeds)
+    made = Run(Settings(**{**vars(SMALL), **changes}), out, data, say=print)
+    example = room.fresh_states(made.agent, made.data, made.key, made.settings.seeds)
     checkpoints = Checkpoints(out / "checkpoints", SMALL.keep, print)
     return checkpoints._read(step, example)
 
@@ -203,6 +204,24 @@ def test_killed_at_any_moment_it_ends_with_the_same_bits(
         assert curve(out, tag) == curve(whole, tag)
     assert same(final_states(out, data), final_states(whole, data))
     assert not [p for p in (out / "checkpoints").iterdir() if not p.name.isdigit()]
+
+
+def test_a_method_of_many_parts_goes_on(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is restored holds the targets and the optimiser's moments of all networks."""
+    monkeypatch.setattr(presets, "LAYERS", 1)  # less to compile
+    monkeypatch.setattr(Arena, "success", lambda *_: np.zeros((1, 5)))
+    whole, parts, hiql = tmp_path / "whole", tmp_path / "parts", {"method": "hiql", "seeds": 1}
+    for out, stops in ((whole, (20,)), (parts, (10, 20))):
+        for steps in stops:
+            run(data, out, **hiql, steps=steps)
+    states = [final_states(out, data, 20, **hiql) for out in (whole, parts)]
+    assert same(*states)
+    assert not same(states[0].params, states[0].target_params)
+    logged = [[line for line in metrics(out) if "loss" in line] for out in (whole, parts)]
+    assert logged[0] == logged[1]
+    assert logged[0][-1].keys() == {"step", "loss", "value", "actor", "high_actor"}
 
 
 def test_a_longer_run_goes_on(
