@@ -20,7 +20,7 @@ from goalward.bench.compare import Comparison, Row, race, stages, table
 from goalward.bench.datasets import fingerprint
 from goalward.bench.evaluate import Arena
 from goalward.bench.names import Unknown, parse
-from goalward.bench.presets import Sizes, learner
+from goalward.bench.presets import Options, learner
 from goalward.bench.runs import by_method, load_runs
 
 NAME = "pointmaze-medium-navigate-v0"
@@ -292,17 +292,26 @@ def test_official_runs_are_recorded_as_ours(
 @pytest.mark.parametrize("method", room.OFFICIAL)
 def test_settings_in_the_official_names(method: str) -> None:
     wanted = Comparison(method, "antmaze-giant-stitch-v0", width=16, batch=8)
-    agent = learner(method, parse(wanted.env), Sizes(8, 16, 8))
+    agent = learner(method, parse(wanted.env), Options(8, 16, 8))
     told = checkout_room.official_settings(agent, wanted.batch, wanted.width)
     stitch = (1.0, 0.0) if method == "gcbc" else (0.5, 0.5)
     assert (told["actor_p_trajgoal"], told["actor_p_randomgoal"]) == stitch
     assert told["discount"] == 0.995
-    weights = {"gciql": 0.3, "qrl": 0.003, "contrastive_rl": 0.1}
+    weights = {"gcivl": 10.0, "gciql": 0.3, "qrl": 0.003, "contrastive_rl": 0.1}
     assert told.get("alpha") == weights.get(method)
     levels = {"low_alpha": 3.0, "high_alpha": 3.0, "subgoal_steps": 25, "low_actor_rep_grad": False}
     assert {name: told[name] for name in levels if name in told} == (
         levels if method == "hiql" else {}
     )
+
+
+def test_extraction_in_the_official_names() -> None:
+    for asked, loss in (("awr", "awr"), ("ddpg_bc", "ddpgbc")):
+        wanted = Options(8, 16, 8, extraction=asked, alpha=0.75)
+        for method in ("gciql", "qrl", "contrastive_rl"):
+            agent = learner(method, parse(NAME), wanted)
+            told = checkout_room.official_settings(agent, 8, 16)
+            assert (told["actor_loss"], told["alpha"]) == (loss, 0.75)
 
 
 def test_commit(tmp_path: Path) -> None:
@@ -330,6 +339,7 @@ def test_commit(tmp_path: Path) -> None:
         ({"method": "sac"}, 2, "no method is called 'sac'"),
         ({"method": "td_infonce"}, 2, "the official code has no td_infonce"),
         ({"env": "powderworld-easy-play-v0"}, 2, "has images"),
+        ({"extraction": "sac"}, 2, "no extraction is called 'sac'"),
         ({"env": "maze"}, 2, "called 'maze'"),
         ({"updates": 0}, 2, "--updates must be at least 1"),
         ({"updates": 750}, 2, "must be a multiple"),

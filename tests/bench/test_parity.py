@@ -1,5 +1,7 @@
 """Official parameters in our form: our networks must compute what theirs would."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,8 +10,8 @@ import pytest
 pytest.importorskip("ogbench")
 from goalward.bench.names import Unknown, parse
 from goalward.bench.parity import our_batch, our_params, our_targets, parity
-from goalward.bench.presets import Sizes, learner
-from goalward.data.goal_mixtures import SubgoalBatch
+from goalward.bench.presets import Options, learner
+from goalward.data.goal_mixtures import SubgoalBatch, ValueBatch
 from goalward.nets.normalized import NormalizedMLP
 
 ENV, STATE, ACTION = "pointmaze-medium-navigate-v0", 3, 2
@@ -17,7 +19,7 @@ KEYS = jax.random.split(jax.random.key(0), 9)
 S, G = (jax.random.normal(key, (5, STATE)) for key in KEYS[:2])
 A = jax.random.normal(KEYS[2], (5, ACTION))
 WIDTH = 16  # two components of eight intervals
-SIZES = Sizes(ACTION, width=WIDTH)
+SIZES = Options(ACTION, width=WIDTH)
 
 
 def plain(inputs: int, outputs: int, key: jax.Array) -> dict:
@@ -77,6 +79,44 @@ def test_the_official_mixture_weighs_the_mean() -> None:
     ours = agent.distance(params, agent.encode(params, S), agent.encode(params, G))
     np.testing.assert_allclose(ours, expected, rtol=1e-5)
     assert params["log"] == 0.5
+
+
+def test_contrastive_towers_and_imitation() -> None:
+    official = {"modules_actor": policy()} | {
+        f"modules_{name}": {
+            "phi": make(STATE + extra, WIDTH, KEYS[i]), "psi": make(STATE, WIDTH, KEYS[i + 1])
+        }
+        for name, make, extra, i in (("critic", several, ACTION, 4), ("value", plain, 0, 6))
+    }  # fmt: skip
+    agent = learner("contrastive_rl", parse(ENV), replace(SIZES, extraction="awr"))
+    params = our_params("contrastive_rl", official, ACTION)
+    fresh = agent.init(KEYS[8], agent_batch()).params
+    assert jax.tree.map(jnp.shape, fresh) == jax.tree.map(jnp.shape, params)
+    net, value = NormalizedMLP((WIDTH,) * 4), official["modules_value"]
+    phi, psi = (net.apply({"params": value[k]}, x) for k, x in (("phi", S), ("psi", G)))
+    expected = (phi * psi).sum(-1) / np.sqrt(WIDTH)
+    np.testing.assert_allclose(agent.value_of_state(params, S, G), expected, rtol=1e-5, atol=1e-6)
+    del official["modules_value"]
+    assert set(our_params("contrastive_rl", official, ACTION)) == {"actor", "critic"}
+
+
+def test_quasimetrics_without_dynamics() -> None:
+    official = {
+        "modules_actor": policy(),
+        "modules_value": {"phi": plain(STATE, WIDTH, KEYS[7]), "alpha": {"value": jnp.zeros(())}},
+        "modules_lam": {"log_value": jnp.zeros(())},
+    }
+    agent = learner("qrl", parse(ENV), replace(SIZES, extraction="awr"))
+    fresh = agent.init(KEYS[8], agent_batch()).params
+    params = our_params("qrl", official, ACTION)
+    assert jax.tree.map(jnp.shape, fresh) == jax.tree.map(jnp.shape, params)
+
+
+def agent_batch() -> ValueBatch:
+    row = jnp.zeros(len(S))
+    return ValueBatch(
+        state=S, action=A, next_state=S, next_goal=S, goal=G, actor_goal=G, reward=row, mask=row
+    )
 
 
 def _union(left: np.ndarray, right: np.ndarray) -> float:

@@ -159,8 +159,11 @@ def official_settings(agent: Any, batch: int, width: int) -> dict[str, Any]:
             "subgoal_steps": agent.subgoal_steps,
             "low_actor_rep_grad": agent.low_level_represents,
         }
-    # The official code's weight of imitation; gcivl gives its own sense to the name.
-    return settings | ({"alpha": agent.bc} if hasattr(agent, "bc") else {})
+        return settings
+    for alpha, loss in (("sharpness", "awr"), ("bc", "ddpgbc")):
+        if (value := getattr(agent, alpha, None)) is not None:
+            return settings | {"actor_loss": loss, "alpha": value}
+    return settings
 
 
 def impls_of(checkout: Path) -> Path:

@@ -45,6 +45,7 @@ def register(add: Add) -> None:
         ("seed", int, "S", "from which everything random follows (0)"),
         *SIZES,
         ("learning-rate", float, "R", "Adam's step size (0.0003)"),
+        *EXTRACTION,
         ("log-every", int, "N", "updates between lines of metrics.jsonl (500)"),
         ("eval-every", int, "N", "updates between evaluations (100000)"),
         ("eval-episodes", int, "N", "episodes of each task in an evaluation (50)"),
@@ -102,6 +103,7 @@ def register(add: Add) -> None:
         ("seed", int, "S", "of the first run; the next count on (0)"),
         *SIZES,
         ("learning-rate", float, "R", "Adam's step size (0.0003)"),
+        *EXTRACTION,
         ("eval-every", int, "N", "updates between evaluations (100000)"),
         ("eval-episodes", int, "N", "episodes of each task in an evaluation (50)"),
     )
@@ -116,6 +118,7 @@ def register(add: Add) -> None:
         "--python ../ogbench/venv/bin/python",
     )
     _official_options(equalling)
+    _options(equalling, *EXTRACTION)
 
     comparing = add(
         "compare",
@@ -134,6 +137,7 @@ def register(add: Add) -> None:
         ("updates", int, "N", "timed in each of three repeats (500)"),
         ("warmup", int, "N", "updates made before and not timed (100)"),
         *SIZES,
+        *EXTRACTION,
         ("seeds", int, "K", "time K learners of ours at once too"),
     )
 
@@ -141,6 +145,10 @@ def register(add: Add) -> None:
 SIZES = (
     ("batch", int, "B", "transitions in a batch (1024; 256 of images)"),
     ("width", int, "W", "units of each of three hidden layers (512)"),
+)
+EXTRACTION = (
+    ("extraction", str, "E", "how the policy follows the values: ddpg_bc or awr (the benchmark's)"),
+    ("alpha", float, "R", "imitation's weight in ddpg_bc, sharpness in awr (the benchmark's)"),
 )
 
 
@@ -247,7 +255,11 @@ def _reference(options: argparse.Namespace) -> int:
 def _parity(options: argparse.Namespace) -> int:
     from goalward.bench.parity import UPDATES, parity
 
-    found = parity(options.method, options.env, options.data, options.official, options.python)
+    asked = vars(options)
+    chosen = {name: asked[name] for name, *_ in EXTRACTION if name in asked}
+    found = parity(
+        options.method, options.env, options.data, options.official, options.python, **chosen
+    )
     print(f"{options.method} after {UPDATES} official updates; largest differences, relative")
     for name, difference in {"loss": found.loss, **found.gradient}.items():
         print(f"  {name if name == 'loss' else f'gradient of {name}':28}{difference:.1e}")

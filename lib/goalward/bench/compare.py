@@ -32,7 +32,7 @@ from goalward.bench.checkout import (
 from goalward.bench.datasets import fingerprint, load
 from goalward.bench.environments import make
 from goalward.bench.names import Mendable, Unknown
-from goalward.bench.presets import BATCH, WIDTH, Sizes, learner
+from goalward.bench.presets import BATCH, WIDTH, Options, learner
 from goalward.bench.train import device_name, write_whole
 from goalward.data.trajectories import Dataset
 from goalward.protocol import Key, Learner, LearnerState
@@ -57,6 +57,8 @@ class Comparison:
         warmup: made before and not timed, compilation among them.
         batch: transitions in a batch.
         width: units of each hidden layer.
+        extraction: how the policy follows the values, as in `goalward.bench.presets.Options`.
+        alpha: its number, as there.
         seeds: learners of ours side by side, in the last row of the table.
     """
 
@@ -66,6 +68,8 @@ class Comparison:
     warmup: int = 100
     batch: int = BATCH
     width: int = WIDTH
+    extraction: str | None = None
+    alpha: float | None = None
     seeds: int = 1
 
     def __post_init__(self) -> None:
@@ -77,6 +81,14 @@ class Comparison:
                 f"--updates above {DISPATCH} must be a multiple of it, the updates of a dispatch, "
                 f"which {self.updates} is not"
             )
+
+    def options(self, action: int) -> Options:
+        """What is chosen for the method's preset.
+
+        Args:
+            action: how many numbers an action has.
+        """
+        return Options(action, self.width, self.batch, extraction=self.extraction, alpha=self.alpha)
 
     @property
     def dispatch(self) -> int:
@@ -126,14 +138,12 @@ def compare(
         Mendable: something is not there, or the official code fails.
     """
     name = shared(wanted.method, wanted.env)
-    agent = learner(wanted.method, name, Sizes(1, wanted.width, wanted.batch))  # complain first
+    learner(wanted.method, name, wanted.options(1))  # complain first
     impls = impls_of(checkout)
     _writable(out)
     env = make(name)
     held = load(data, env.observation_space.shape, env.action_space.shape[0])
-    agent = learner(
-        wanted.method, name, Sizes(env.action_space.shape[0], wanted.width, wanted.batch)
-    )
+    agent = learner(wanted.method, name, wanted.options(env.action_space.shape[0]))
     asked = order(wanted.method, agent, data, wanted.batch, wanted.width, wanted.warmup)
     with Official(python, impls, asked) as official:
         if official.told["device"] != device_name():

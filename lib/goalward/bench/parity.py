@@ -7,7 +7,7 @@ its loss and its gradient; ours are computed from the same, and so are both agen
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from goalward.bench.checkout import Official, impls_of, order, shared
 from goalward.bench.datasets import load
 from goalward.bench.environments import make
 from goalward.bench.names import Mendable
-from goalward.bench.presets import Sizes, learner
+from goalward.bench.presets import Options, learner
 from goalward.data.goal_mixtures import SubgoalBatch, ValueBatch
 from goalward.protocol import Params
 
@@ -50,6 +50,8 @@ def parity(
     data: Path,
     checkout: Path,
     python: str,
+    extraction: str | None = None,
+    alpha: float | None = None,
     width: int = 64,
     batch: int = 256,
 ) -> Parity:
@@ -61,15 +63,19 @@ def parity(
         data: its data file.
         checkout: of the official repository.
         python: that has the official code's packages.
+        extraction: how the policy follows the values, as in `goalward.bench.presets.Options`.
+        alpha: its number, as there.
 
     Raises:
         Mendable: something is not there, or the official code fails.
     """
     name = shared(method, env)
+    chosen = Options(1, width, batch, extraction=extraction, alpha=alpha)
+    learner(method, name, chosen)  # complain first
     arena = make(name)
     size = arena.action_space.shape[0]
     load(data, arena.observation_space.shape, size)
-    agent: Any = learner(method, name, Sizes(size, width, batch))
+    agent: Any = learner(method, name, replace(chosen, action=size))
     asked = order(method, agent, data, batch, width, UPDATES)
     with (
         Official(python, impls_of(checkout), asked) as official,
@@ -129,13 +135,14 @@ def our_params(method: str, official: Tree, action: int) -> dict[str, Params]:
     if method == "gciql":
         ours["critic"] = _network(_goal_last(part["critic"]["value_net"], action))
     if method == "contrastive_rl":
-        towers = part["critic"]
-        ours["critic"] = _arrays({"anchor_encoder": towers["phi"], "future_encoder": towers["psi"]})
+        # The value is there where the policy imitates by advantage.
+        ours |= {name: _towers(part[name]) for name in ("critic", "value") if name in part}
     if method == "qrl":
         # The official mixture weighs the mean where ours weighs the maximum.
         mix = -jnp.asarray(part["value"]["alpha"]["value"])
         ours["critic"] = _arrays({"encoder": part["value"]["phi"], "mix_logit": mix})
-        ours["dynamics"] = _arrays(part["dynamics"])
+        if "dynamics" in part:  # where the policy is improved through them
+            ours["dynamics"] = _arrays(part["dynamics"])
         ours["log"] = jnp.asarray(part["lam"]["log_value"])
     return ours
 
@@ -177,6 +184,10 @@ def _policy(tree: Tree) -> Params:
 
 def _network(tree: Tree) -> Params:
     return _arrays({"NormalizedMLP_0": tree})
+
+
+def _towers(tree: Tree) -> Params:
+    return _arrays({"anchor_encoder": tree["phi"], "future_encoder": tree["psi"]})
 
 
 def _goal_last(tree: Tree, action: int) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 Park et al. 2025, as in their public configuration: three hidden layers of 512 units,
 batches of 1024, Adam with step size 3e-4, and a weight of imitation that is tuned to the family.
 Images are read by a small residual network, in batches of 256. Where actions are choices, no
-gradient reaches them, and a policy imitates those that did well.
+gradient reaches them, and a policy imitates those that did well. How the policy follows the values
+(`EXTRACTIONS`), and how strongly it imitates, can be chosen.
 """
 
 from collections.abc import Callable
@@ -47,10 +48,14 @@ SUBGOAL_DIM = 10
 """Of HIQL's representations of subgoals, whatever the width."""
 STABLE_DIM = 16
 """Of the encodings of stable contrastive RL, whatever the width."""
+EXTRACTIONS = ("ddpg_bc", "awr")
+"""How a policy follows values: it climbs them, or imitates actions by their advantage."""
+SHARPNESS = 3.0
+"""Of AWR, where the benchmark has no number of its own."""
 
 
 @dataclass(frozen=True)
-class Sizes:
+class Options:
     """What a preset leaves open.
 
     Attributes:
@@ -58,12 +63,17 @@ class Sizes:
         width: units of each hidden layer, and of encodings.
         batch: transitions in a batch.
         learning_rate: Adam's step size.
+        extraction: one of `EXTRACTIONS`; the benchmark's choice if None.
+        alpha: the weight of imitation in DDPG+BC, the sharpness of its weights in AWR; the
+            benchmark's number if None.
     """
 
     action: int
     width: int = WIDTH
     batch: int = BATCH
     learning_rate: float = 3e-4
+    extraction: str | None = None
+    alpha: float | None = None
 
     @property
     def hidden(self) -> tuple[int, ...]:
@@ -127,9 +137,20 @@ def crop(name: Name) -> JointCrop | None:
     return JointCrop(pad=3, probability=0.5) if hands else None
 
 
-def sharpness(name: Name) -> dict[str, Any]:
-    """How strongly good actions are preferred, where the policy has to imitate."""
-    return {"sharpness": 3.0} if name.discrete else {}
+def by_imitation(name: Name, options: Options) -> bool:
+    """Whether the policy imitates: asked for, or since no gradient reaches an action."""
+    return name.discrete if options.extraction is None else options.extraction == "awr"
+
+
+def extraction(method: str, name: Name, options: Options) -> dict[str, Any]:
+    """The number of the policy's loss: AWR's sharpness, or the weight of imitation."""
+    if by_imitation(name, options):
+        return {"sharpness": _chosen(options, SHARPNESS)}
+    return {"bc": _chosen(options, imitation(method, name))}
+
+
+def _chosen(options: Options, own: float) -> float:
+    return own if options.alpha is None else options.alpha
 
 
 def subgoal_steps(name: Name) -> int:
@@ -139,121 +160,119 @@ def subgoal_steps(name: Name) -> int:
     return 25 if name.family in ("pointmaze", "antmaze", "antsoccer") else 10
 
 
-def _together(name: Name, sizes: Sizes, network: nn.Module) -> nn.Module:
+def _together(name: Name, options: Options, network: nn.Module) -> nn.Module:
     """The network; where there are images, on the code of state and goal read together."""
-    return _reading(name, sizes, EarlyFusion(sizes.eye), network)
+    return _reading(name, options, EarlyFusion(options.eye), network)
 
 
-def _apart(name: Name, sizes: Sizes, network: nn.Module) -> nn.Module:
+def _apart(name: Name, options: Options, network: nn.Module) -> nn.Module:
     """The network; where there are images, on the codes of state and of goal."""
-    return _reading(name, sizes, LateFusion(sizes.eye, sizes.eye), network)
+    return _reading(name, options, LateFusion(options.eye, options.eye), network)
 
 
-def _state_read(name: Name, sizes: Sizes, network: nn.Module) -> nn.Module:
+def _state_read(name: Name, options: Options, network: nn.Module) -> nn.Module:
     """The network; where there are images, on the state's code, and the goal as it is."""
-    return _reading(name, sizes, LateFusion(sizes.eye), network)
+    return _reading(name, options, LateFusion(options.eye), network)
 
 
-def _reading(name: Name, sizes: Sizes, reader: nn.Module, network: nn.Module) -> nn.Module:
+def _reading(name: Name, options: Options, reader: nn.Module, network: nn.Module) -> nn.Module:
     if not name.images:
         return network
-    return Reading(reader, network, sizes.action if name.discrete else None)
+    return Reading(reader, network, options.action if name.discrete else None)
 
 
-def _policy(name: Name, sizes: Sizes) -> nn.Module:
+def _policy(name: Name, options: Options) -> nn.Module:
     kind = CategoricalPolicy if name.discrete else UnitGaussianPolicy
-    return kind(sizes.action, sizes.hidden)
+    return kind(options.action, options.hidden)
 
 
-def _shared(name: Name, sizes: Sizes) -> dict[str, Any]:
+def _shared(name: Name, options: Options) -> dict[str, Any]:
     return {
         "gamma": gamma(name),
-        "actor": _together(name, sizes, _policy(name, sizes)),
+        "actor": _together(name, options, _policy(name, options)),
         "crop": crop(name),
-        "batch_size": sizes.batch,
-        "learning_rate": sizes.learning_rate,
+        "batch_size": options.batch,
+        "learning_rate": options.learning_rate,
         "actor_goals": actor_goals(name),
     }
 
 
-def _gcbc(name: Name, sizes: Sizes) -> Agent:
-    return OfflineGCBC(**_shared(name, sizes) | {"actor_goals": ACTOR_GOALS})
+def _gcbc(name: Name, options: Options) -> Agent:
+    return OfflineGCBC(**_shared(name, options) | {"actor_goals": ACTOR_GOALS})
 
 
-def _gcivl(name: Name, sizes: Sizes) -> Agent:
-    value = _together(name, sizes, GoalValue(sizes.hidden))
-    return GCIVL(value=value, **sharpness(name), **_shared(name, sizes))
+def _gcivl(name: Name, options: Options) -> Agent:
+    value = _together(name, options, GoalValue(options.hidden))
+    alpha = _chosen(options, SHARPNESS if name.discrete else GCIVL.sharpness)
+    return GCIVL(value=value, sharpness=alpha, **_shared(name, options))
 
 
-def _gciql(name: Name, sizes: Sizes) -> Agent:
+def _gciql(name: Name, options: Options) -> Agent:
     return GCIQL(
-        state_value=_together(name, sizes, GoalValue(sizes.hidden)),
-        critic=_together(name, sizes, GoalValue(sizes.hidden)),
-        bc=imitation("gciql", name),
-        **sharpness(name),
-        **_shared(name, sizes),
+        state_value=_together(name, options, GoalValue(options.hidden)),
+        critic=_together(name, options, GoalValue(options.hidden)),
+        **extraction("gciql", name, options),
+        **_shared(name, options),
     )
 
 
-def _hiql(name: Name, sizes: Sizes) -> Agent:
-    alpha = 10.0 if name.kind == "explore" else 3.0
+def _hiql(name: Name, options: Options) -> Agent:
+    alpha = _chosen(options, 10.0 if name.kind == "explore" else SHARPNESS)
     return HIQL(
-        representation=_together(name, sizes, SubgoalEncoder((*sizes.hidden, SUBGOAL_DIM))),
-        value=_state_read(name, sizes, GoalValue(sizes.hidden)),
-        high_actor=_together(name, sizes, UnitGaussianPolicy(SUBGOAL_DIM, sizes.hidden)),
+        representation=_together(name, options, SubgoalEncoder((*options.hidden, SUBGOAL_DIM))),
+        value=_state_read(name, options, GoalValue(options.hidden)),
+        high_actor=_together(name, options, UnitGaussianPolicy(SUBGOAL_DIM, options.hidden)),
         low_level_represents=name.images,
         subgoal_steps=subgoal_steps(name),
         sharpness=alpha,
         high_sharpness=alpha,
-        **_shared(name, sizes) | {"actor": _state_read(name, sizes, _policy(name, sizes))},
+        **_shared(name, options) | {"actor": _state_read(name, options, _policy(name, options))},
     )
 
 
-def _qrl(name: Name, sizes: Sizes) -> Agent:
-    if sizes.width % INTERVALS:
-        raise Unknown(f"qrl takes a --width that {INTERVALS} divides, not {sizes.width}")
-    encoder = nn.Sequential((sizes.eye, sizes.encoder)) if name.images else sizes.encoder
+def _qrl(name: Name, options: Options) -> Agent:
+    if options.width % INTERVALS:
+        raise Unknown(f"qrl takes a --width that {INTERVALS} divides, not {options.width}")
+    encoder = nn.Sequential((options.eye, options.encoder)) if name.images else options.encoder
     return QRL(
-        critic=IQECritic(encoder, sizes.width // INTERVALS),
-        dynamics=None if name.discrete else sizes.encoder,
-        bc=imitation("qrl", name),
-        **sharpness(name),
-        **_shared(name, sizes),
+        critic=IQECritic(encoder, options.width // INTERVALS),
+        dynamics=None if by_imitation(name, options) else options.encoder,
+        **extraction("qrl", name, options),
+        **_shared(name, options),
     )
 
 
-def _contrastive_rl(name: Name, sizes: Sizes) -> Agent:
+def _contrastive_rl(name: Name, options: Options) -> Agent:
     def critic() -> nn.Module:
-        return _apart(name, sizes, ScaledInnerProductCritic(sizes.encoder, sizes.encoder))
+        return _apart(name, options, ScaledInnerProductCritic(options.encoder, options.encoder))
 
     return OfflineContrastiveRL(
         critic=critic(),
-        state_critic=critic() if name.discrete else None,
+        state_critic=critic() if by_imitation(name, options) else None,
         contrast=all_pairs_nce,
-        bc=imitation("contrastive_rl", name),
-        **sharpness(name),
-        **_shared(name, sizes),
+        **extraction("contrastive_rl", name, options),
+        **_shared(name, options),
     )
 
 
-def _contrastive(agent: Callable[..., Agent], name: Name, sizes: Sizes) -> Agent:
+def _contrastive(agent: Callable[..., Agent], name: Name, options: Options) -> Agent:
     return agent(
-        critic=ScaledInnerProductCritic(sizes.encoder, sizes.encoder),
-        bc=imitation("contrastive_rl", name),
-        **_shared(name, sizes),
+        critic=ScaledInnerProductCritic(options.encoder, options.encoder),
+        **extraction("contrastive_rl", name, options),
+        **_shared(name, options),
     )
 
 
-def _stable_contrastive_rl(name: Name, sizes: Sizes) -> Agent:
-    towers = (StableMLP((*sizes.hidden, STABLE_DIM)) for _ in range(2))
+def _stable_contrastive_rl(name: Name, options: Options) -> Agent:
+    towers = (StableMLP((*options.hidden, STABLE_DIM)) for _ in range(2))
     return OfflineStableContrastiveRL(
         critic=InnerProductCritic(*towers),
-        bc=imitation("contrastive_rl", name),
-        **_shared(name, sizes),
+        **extraction("contrastive_rl", name, options),
+        **_shared(name, options),
     )
 
 
-METHODS: dict[str, Callable[[Name, Sizes], Agent]] = {
+METHODS: dict[str, Callable[[Name, Options], Agent]] = {
     "gcbc": _gcbc,
     "gcivl": _gcivl,
     "gciql": _gciql,
@@ -267,12 +286,22 @@ METHODS: dict[str, Callable[[Name, Sizes], Agent]] = {
 
 READ_IMAGES = ("gcbc", "gcivl", "gciql", "hiql", "qrl", "contrastive_rl")
 
+_FOLLOW = {
+    "gcbc": (),
+    "gcivl": ("awr",),
+    "hiql": ("awr",),
+    **dict.fromkeys(("gciql", "qrl", "contrastive_rl"), EXTRACTIONS),
+    **dict.fromkeys(("stable_contrastive_rl", "c_learning", "td_infonce"), ("ddpg_bc",)),
+}
+"""The extractions of each method; imitation alone follows no values."""
 
-def learner(method: str, name: Name, sizes: Sizes) -> Agent:
+
+def learner(method: str, name: Name, options: Options) -> Agent:
     """A method of the benchmark, with its settings for a data set.
 
     Raises:
-        Unknown: no method is called that, or it is not one for images.
+        Unknown: no method is called that, it is not one for images, or its policy cannot follow
+            its values in the way that the options ask for.
     """
     if method not in METHODS:
         raise Unknown(f"no method is called {method!r}; there are {', '.join(METHODS)}")
@@ -280,4 +309,21 @@ def learner(method: str, name: Name, sizes: Sizes) -> Agent:
         raise Unknown(
             f"{method} has no version for the images of {name.text}: take {', '.join(READ_IMAGES)}"
         )
-    return METHODS[method](name, sizes)
+    _check(method, name, options)
+    return METHODS[method](name, options)
+
+
+def _check(method: str, name: Name, options: Options) -> None:
+    asked, there = options.extraction, _FOLLOW[method]
+    if asked is not None and asked not in EXTRACTIONS:
+        raise Unknown(f"no extraction is called {asked!r}; there are {', '.join(EXTRACTIONS)}")
+    if not there and (asked, options.alpha) != (None, None):
+        raise Unknown(f"{method} follows no values: leave out --extraction and --alpha")
+    if asked is not None and asked not in there:
+        raise Unknown(f"{method} has no extraction {asked!r}: take {', '.join(there)}")
+    if asked == "ddpg_bc" and name.discrete:
+        raise Unknown(
+            f"the actions of {name.text} are choices, which no gradient reaches: take awr"
+        )
+    if options.alpha is not None and not options.alpha >= 0:
+        raise Unknown(f"--alpha must be at least 0, not {options.alpha}")

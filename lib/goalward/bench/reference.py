@@ -17,8 +17,11 @@ from goalward.bench.checkout import Official, commit, impls_of, order, shared
 from goalward.bench.datasets import fingerprint, load
 from goalward.bench.evaluate import Arena
 from goalward.bench.names import Mendable, Unknown
-from goalward.bench.presets import Sizes, learner
+from goalward.bench.presets import learner
 from goalward.bench.train import Settings, write_whole
+
+UNUSED = ("log_every", "eval_workers", "checkpoint_every", "keep")
+"""Settings without a meaning for official runs."""
 
 
 def reference(
@@ -51,8 +54,7 @@ def reference(
         raise Unknown("--steps must be at least 2 here: the first update compiles")
     arena = Arena(name, 1)
     held = load(data, arena.observation, arena.action)
-    sizes = Sizes(arena.action, wanted.width, wanted.batch, wanted.learning_rate)
-    agent = learner(wanted.method, name, sizes)
+    agent = learner(wanted.method, name, wanted.options(arena.action))
     told = {
         "implementation": "official",
         "commit": commit(checkout),
@@ -117,7 +119,7 @@ def _done(folder: Path, asked: dict[str, Any]) -> bool:
         old = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise Mendable(f"{path} is damaged: name another folder with --out") from error
-    differing = [key for key, value in asked.items() if old.get(key) != value]
+    differing = [k for k, value in asked.items() if k not in UNUSED and old.get(k) != value]
     if differing:
         raise Mendable(
             f"{folder} holds another run (its {', '.join(differing)} differ): name another folder "

@@ -28,7 +28,7 @@ from goalward.bench.datasets import fingerprint, load, locate
 from goalward.bench.evaluate import Arena
 from goalward.bench.events import Events
 from goalward.bench.names import Mendable, Unknown, parse
-from goalward.bench.presets import WIDTH, Sizes, learner, own_batch
+from goalward.bench.presets import WIDTH, Options, learner, own_batch
 from goalward.protocol import Agent, LearnerState
 from goalward.training.loop import fresh_states, placing, train
 
@@ -36,10 +36,10 @@ PACKAGES = ("jax", "flax", "optax", "numpy", "ogbench", "mujoco")
 FREE = ("steps", "log_every", "eval_every", "eval_episodes", "eval_workers",
         "checkpoint_every", "keep")  # fmt: skip
 """Settings that may change when a run goes on: they touch no update."""
+COUNTS = (*FREE, "seeds", "batch", "width")
+"""Settings that are at least 1."""
 NOTED = ("versions", "device", "devices")
 """What may change too, but is told, since the last bits may."""
-
-
 OWN = -1
 """A batch of the benchmark's own size, which depends on the data set."""
 
@@ -57,6 +57,8 @@ class Settings:
         batch: transitions in a batch; `OWN` stands for the benchmark's own number.
         width: units of each hidden layer.
         learning_rate: Adam's step size.
+        extraction: one of `goalward.bench.presets.EXTRACTIONS`; the benchmark's choice if None.
+        alpha: its number; the benchmark's if None.
         log_every: updates between logs, in one dispatch to the device.
         eval_every: updates between evaluations.
         eval_episodes: episodes of each task in an evaluation.
@@ -73,6 +75,8 @@ class Settings:
     batch: int = OWN
     width: int = WIDTH
     learning_rate: float = 3e-4
+    extraction: str | None = None
+    alpha: float | None = None
     log_every: int = 500
     eval_every: int = 100_000
     eval_episodes: int = 50
@@ -83,11 +87,21 @@ class Settings:
     def __post_init__(self) -> None:
         if self.batch == OWN:
             object.__setattr__(self, "batch", own_batch(parse(self.env)))
-        for field, value in asdict(self).items():
-            if field not in ("method", "env", "seed", "learning_rate") and value < 1:
+        for field in COUNTS:
+            if (value := getattr(self, field)) < 1:
                 raise Unknown(f"--{field.replace('_', '-')} must be at least 1, not {value}")
         if self.seed < 0 or not self.learning_rate > 0:
             raise Unknown("--seed must be at least 0 and --learning-rate above 0")
+
+    def options(self, action: int) -> Options:
+        """What these settings choose for a method's preset.
+
+        Args:
+            action: how many numbers an action has, or how many there are to choose from.
+        """
+        return Options(
+            action, self.width, self.batch, self.learning_rate, self.extraction, self.alpha
+        )
 
 
 class Run:
@@ -105,16 +119,13 @@ class Run:
     ) -> None:
         self.settings, self.out, self.say = settings, out, say
         self.name = parse(settings.env)
-        learner(settings.method, self.name, Sizes(1, settings.width))  # complain first
+        learner(settings.method, self.name, settings.options(1))  # complain first
         path = locate(self.name, data)
         self.arena = Arena(self.name, settings.seeds, workers=settings.eval_workers)
         held = load(path, self.arena.observation, self.arena.action, self.name.discrete)
         self.data = jax.device_put(held, placing(settings.seeds, all_of=True))
-        self.agent: Agent = learner(
-            settings.method,
-            self.name,
-            Sizes(self.arena.action, settings.width, settings.batch, settings.learning_rate),
-        )
+        wanted = settings.options(self.arena.action)
+        self.agent: Agent = learner(settings.method, self.name, wanted)
         self.config = {
             **asdict(settings),
             "data": fingerprint(path),
