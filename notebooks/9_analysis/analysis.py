@@ -53,8 +53,13 @@ runs = recorded.by_method(recorded.load_runs(here.beside(RUNS)))
 here.table(recorded.HEAD, recorded.table(r for by_env in runs.values() for r in by_env.values()))
 
 # %% [markdown]
-# Everything below compares policies after the *same* number of updates: the last one at which all runs on
-# a data set were evaluated. Summaries over data sets use those that every method was trained on.
+# Everything below compares the two sides of a method after the *same* number of updates: the last one at
+# which both were evaluated. Methods may have got different numbers of updates, and here they did: those that
+# pass values back from state to state begin later than those that imitate, so they trained longer on
+# both sides. Then what is said of two methods is said of these runs, not of who learns faster. The next
+# cell prints the numbers. Updates per second in the table above were measured while other runs shared
+# the machine: `goalward bench compare` is the fair clock. Summaries over data sets use those that every
+# method was trained on.
 
 # %%
 SHORT = {"gcbc": "GCBC", "gcivl": "GCIVL", "gciql": "GCIQL", "qrl": "QRL", "crl": "CRL",
@@ -81,16 +86,20 @@ methods = [
 both = [m for m in methods if (rival, m) in found]
 shared = [env for env in envs if all(env in by_env for by_env in found.values())] or envs
 step = {
-    env: recorded.last_shared_step([by_env[env] for by_env in found.values() if env in by_env])
+    (m, env): recorded.last_shared_step(
+        [found[s, m][env] for s in sides if env in found.get((s, m), {})]
+    )
+    for m in {m for _, m in found}
     for env in envs
+    if any(env in found.get((s, m), {}) for s in sides)
 }
 hues = list(figures.COLORS.values())
 color = {m: hues[i % len(hues)] for i, m in enumerate(methods)}
 
 
 def at_end(side, method, env):
-    """Success of each seed (rows) at each goal (columns) where the data set's runs are compared."""
-    return found[side, method][env].at(step[env])
+    """Success of each seed (rows) at each goal (columns) where the method's two sides are compared."""
+    return found[side, method][env].at(step[method, env])
 
 
 def scores(side, method):
@@ -108,8 +117,10 @@ def told(estimate, digits=2):
     return f"{middle} [{low}, {high}]"
 
 
+print("compared after so many updates")
 for env in envs:
-    print(f"{plain(env)}: compared after {step[env]:,} updates")
+    counts = [f"{m} {step[m, env]:,}" for m in methods if (m, env) in step]
+    print(f"{plain(env)}: {', '.join(counts)}")
 
 # %% [markdown]
 # ## Learning curves
@@ -130,7 +141,8 @@ for ax, env in zip(panels.flat, envs, strict=False):
             run = found[main, m][env]
             figures.band(ax, run.steps / 1000, run.success.mean(2).T, color[m], marker="o", ms=3)
             ends[m] = float(run.success[-1].mean())
-    figures.direct_labels(ax, ax.get_lines()[0].get_xdata()[-1], ends, color, 0.1, fontsize=9.5)
+    right = max(float(line.get_xdata()[-1]) for line in ax.get_lines())
+    figures.direct_labels(ax, right, ends, color, 0.1, fontsize=9.5)
     ax.set(title=plain(env), ylim=(0, 1), xlim=(0, None))
 fig.supxlabel("thousand updates", fontsize=10.5)
 fig.supylabel("success, mean over goals", fontsize=10.5)
