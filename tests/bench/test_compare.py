@@ -280,8 +280,12 @@ def test_official_runs_are_recorded_as_ours(
     np.testing.assert_array_equal(joined.at(12), expected)
     assert joined.at(12)[:, 0].all()  # nothing stands in the way
 
-    # What is done is not made again; other settings do not go into the same folder.
+    # What is done is not made again, nor if an older version did not record all that this one does;
+    # other settings do not go into the same folder.
     (checkout.parent / "notes.json").unlink()
+    path = checkout.parent / "runs" / "seed3" / "config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps({k: v for k, v in config.items() if k not in ("keep", "alpha")}))
     assert cli.main(asked) == 0
     assert not (checkout.parent / "notes.json").exists()
     capsys.readouterr()
