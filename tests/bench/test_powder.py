@@ -16,7 +16,8 @@ from goalward.bench import train as room
 from goalward.bench.collect import collect
 from goalward.bench.evaluate import Arena
 from goalward.bench.names import Unknown, parse
-from goalward.bench.train import Run, Settings
+from goalward.bench.settings import Settings
+from goalward.bench.train import Run
 from goalward.nets.images import ImpalaEncoder
 from goalward.training.loop import fresh_states
 

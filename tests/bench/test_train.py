@@ -24,7 +24,8 @@ from goalward.bench.checkpoints import Checkpoints
 from goalward.bench.collect import collect
 from goalward.bench.evaluate import Arena
 from goalward.bench.names import Mendable, Unknown, parse
-from goalward.bench.train import Run, Settings
+from goalward.bench.settings import Settings
+from goalward.bench.train import Run
 
 NAME = parse("pointmaze-medium-navigate-v0")
 SMALL = Settings(

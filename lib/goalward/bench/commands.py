@@ -207,7 +207,8 @@ def _train(options: argparse.Namespace) -> int:
 
     from tqdm import tqdm
 
-    from goalward.bench.train import Run, Settings
+    from goalward.bench.settings import Settings
+    from goalward.bench.train import Run
 
     _devices(getattr(options, "seeds", 1))
 
@@ -233,7 +234,7 @@ def _reference(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from goalward.bench.reference import reference
-    from goalward.bench.train import Settings
+    from goalward.bench.settings import Settings
 
     asked = vars(options)
     wanted = Settings(**{f.name: asked[f.name] for f in fields(Settings) if f.name in asked})

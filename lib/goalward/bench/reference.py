@@ -18,7 +18,8 @@ from goalward.bench.datasets import fingerprint, load
 from goalward.bench.evaluate import Arena
 from goalward.bench.names import Mendable, Unknown
 from goalward.bench.presets import learner
-from goalward.bench.train import Settings, write_whole
+from goalward.bench.settings import Settings
+from goalward.bench.train import write_whole
 
 UNUSED = ("log_every", "eval_workers", "checkpoint_every", "keep")
 """Settings without a meaning for official runs."""
