@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -56,18 +56,35 @@ def page(address: str, browser: playwright.Browser) -> Iterator[playwright.Page]
     page.set_default_timeout(SETTLE)
     page.goto(f"{address}/lab/tree/{CHAPTER}?reset")
     page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell")
+    # Before it has a kernel the indicator says idle, and running asks which one to take.
+    page.wait_for_selector(".jp-Toolbar-kernelName:has-text('Python 3')")
     page.wait_for_selector(".jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status=idle]")
     yield page
     page.close()
 
 
 def save(page: playwright.Page) -> None:
-    """Save, and wait until it is done."""
-    with page.expect_response(
-        lambda r: "/api/contents/" in r.url and r.request.method == "PUT"
-    ) as saved:
+    """Save, and wait until it is done.
+
+    The checkpoint after the file is part of it: until it is kept, JupyterLab passes over
+    another save without a word.
+    """
+
+    def answers(method: str, ending: str) -> Callable[[playwright.Response], bool]:
+        return lambda r: (
+            "/api/contents/" in r.url
+            and r.url.partition("?")[0].endswith(ending)
+            and r.request.method == method
+        )
+
+    with (
+        page.expect_response(answers("PUT", ".ipynb")) as saved,
+        page.expect_response(answers("POST", "/checkpoints")) as kept,
+    ):
         page.keyboard.press("Control+s")
     assert saved.value.ok
+    assert kept.value.ok
+    kept.value.finished()
 
 
 def run_all(page: playwright.Page) -> None:
