@@ -10,20 +10,17 @@ import pytest
 from goalward.bench.names import NAMES, Name, Unknown, parse
 from goalward.bench.presets import (
     METHODS,
-    READ_IMAGES,
     Options,
-    actor_goals,
-    gamma,
-    imitation,
     learner,
-    own_batch,
 )
+from goalward.bench.tuning import actor_goals, gamma, imitation, own_batch
 from goalward.data.trajectories import from_trajectories
 from goalward.methods.hiql import HIQL
 from goalward.protocol import Agent
 
 NAVIGATE = parse("pointmaze-medium-navigate-v0")
 POWDER = "powderworld-easy-play-v0"
+READ_IMAGES = ("gcbc", "gcivl", "gciql", "hiql", "qrl", "contrastive_rl")
 
 
 CASES = [

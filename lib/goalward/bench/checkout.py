@@ -11,7 +11,8 @@ from typing import Any
 
 from goalward.baselines.offline import OfflineActor
 from goalward.bench.names import Mendable, Name, Unknown, parse
-from goalward.bench.presets import LAYERS, METHODS
+from goalward.bench.presets import METHODS
+from goalward.bench.tuning import LAYERS
 from goalward.methods.hiql import HIQL
 
 OFFICIAL = {

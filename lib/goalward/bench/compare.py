@@ -7,10 +7,8 @@ machine does falls on both alike. Compilation, the first updates and evaluation 
 import json
 import os
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from platform import machine, python_version
@@ -18,7 +16,6 @@ from statistics import median
 from typing import Any
 
 import jax
-from jaxtyping import Array
 
 from goalward.bench.checkout import (
     OFFICIAL,
@@ -32,18 +29,17 @@ from goalward.bench.checkout import (
 from goalward.bench.datasets import fingerprint, load
 from goalward.bench.environments import make
 from goalward.bench.names import Mendable, Unknown
-from goalward.bench.presets import BATCH, WIDTH, Options, learner
+from goalward.bench.presets import Options, learner
+from goalward.bench.timers import Scanned, Stepwise, Timer
 from goalward.bench.train import device_name, write_whole
+from goalward.bench.tuning import BATCH, WIDTH
 from goalward.data.trajectories import Dataset
-from goalward.protocol import Key, Learner, LearnerState
-from goalward.training.loop import fresh_states, placing, train
+from goalward.protocol import Learner
+from goalward.training.loop import fresh_states
 
 REPEATS = 3
 DISPATCH = 500
 """The most updates of a dispatch: as many as `bench train` makes by default."""
-
-Timer = Callable[[int], float]
-"""From a number of updates to the seconds they took."""
 
 
 @dataclass(frozen=True)
@@ -229,82 +225,6 @@ def table(found: dict[str, Any]) -> list[str]:
         lines.append(f"  {row['name']:30}{row['median']:10.1f}  {spread:24}{times}")
     lines.append(f"trained parameters: {official} official, {ours} ours")
     return lines
-
-
-class Stepwise:
-    """Ours in the official form: a loop on the host, a dispatch an update.
-
-    The batch is drawn in that dispatch, where the official code draws it on the host.
-    """
-
-    def __init__(self, agent: Learner, data: Dataset) -> None:
-        self.agent, self.data = agent, data
-        self.key, self.step = jax.random.key(0), 0
-        states = _begin(agent, data, self.key, 1)
-        self.state = jax.tree.map(lambda leaf: leaf[0], states)
-
-    def __call__(self, updates: int) -> float:
-        """The seconds of so many updates."""
-        begun = time.perf_counter()
-        metrics = None
-        for _ in range(updates):
-            self.state, metrics = _update(self.agent, self.state, self.data, self.key, self.step)
-            self.step += 1
-        jax.block_until_ready((self.state, metrics))
-        return time.perf_counter() - begun
-
-
-class Scanned:
-    """Ours as `bench train` runs it: many updates a dispatch, for all seeds at once."""
-
-    def __init__(self, agent: Learner, data: Dataset, seeds: int, dispatch: int) -> None:
-        self.agent, self.data, self.seeds, self.dispatch = agent, data, seeds, dispatch
-        self.key, self.step = jax.random.key(0), 0
-        self.states = _begin(agent, data, self.key, seeds)
-
-    def __call__(self, updates: int) -> float:
-        """The seconds of so many updates of each seed, a multiple of a dispatch's."""
-        begun = time.perf_counter()
-        self.states, _ = train(
-            self.agent,
-            self.data,
-            self.key,
-            updates,
-            seeds=self.seeds,
-            states=self.states,
-            log_every=self.dispatch,
-            progress=_Silent(),
-            first=self.step,
-        )
-        jax.block_until_ready(self.states)
-        self.step += updates
-        return time.perf_counter() - begun
-
-
-class _Silent:
-    """A bar that shows nothing."""
-
-    total = 0
-
-    def update(self, n: int) -> None:
-        """Nothing is shown."""
-
-    def close(self) -> None:
-        """Nothing was shown."""
-
-
-def _begin(agent: Learner, data: Dataset, key: Key, seeds: int) -> LearnerState:
-    # Put in place, or all would be compiled again after the first dispatch.
-    states = fresh_states(agent, data, key, seeds)
-    return jax.device_put(states, placing(seeds))  # type: ignore[no-any-return]
-
-
-@partial(jax.jit, static_argnums=0)
-def _update(
-    agent: Any, state: LearnerState, data: Dataset, key: Key, step: Array | int
-) -> tuple[LearnerState, Any]:
-    key_batch, key_update = jax.random.split(jax.random.fold_in(key, step))
-    return agent.update(state, agent.batch(data, key_batch), key_update)  # type: ignore
 
 
 def _at_least(warmup: int, dispatch: int) -> int:

@@ -1,10 +1,9 @@
-"""The benchmark's settings: networks, goals and weights of each method in each family of tasks.
+"""Each method with the benchmark's settings: its networks and losses for a data set.
 
-Park et al. 2025, as in their public configuration: three hidden layers of 512 units,
-batches of 1024, Adam with step size 3e-4, and a weight of imitation that is tuned to the family.
-Images are read by a small residual network, in batches of 256. Where actions are choices, no
-gradient reaches them, and a policy imitates those that did well. How the policy follows the values
-(`EXTRACTIONS`), and how strongly it imitates, can be chosen.
+Park et al. 2025, as in their public configuration (`goalward.bench.tuning` has the numbers): three
+hidden layers, layer norms, and Adam. Images are read by a small residual network. Where actions
+are choices, no gradient reaches them, and a policy imitates those that did well. How the policy
+follows the values (`EXTRACTIONS`), and how strongly it imitates, can be chosen.
 """
 
 from collections.abc import Callable
@@ -25,8 +24,21 @@ from goalward.bench.agents import (
     OfflineTDInfoNCE,
 )
 from goalward.bench.names import Name, Unknown
-from goalward.data.crops import JointCrop
-from goalward.data.goal_mixtures import GoalMixture
+from goalward.bench.tuning import (
+    BATCH,
+    INTERVALS,
+    LAYERS,
+    LEARNING_RATE,
+    SHARPNESS,
+    STABLE_DIM,
+    SUBGOAL_DIM,
+    WIDTH,
+    actor_goals,
+    crop,
+    gamma,
+    imitation,
+    subgoal_steps,
+)
 from goalward.losses.logistic import all_pairs_nce
 from goalward.methods.hiql import HIQL
 from goalward.nets.critics import InnerProductCritic
@@ -38,20 +50,8 @@ from goalward.nets.stable import StableMLP
 from goalward.nets.subgoals import SubgoalEncoder
 from goalward.protocol import Agent
 
-WIDTH = 512
-BATCH = 1024
-LAYERS = 3
-IMAGE_BATCH = 256
-INTERVALS = 8
-"""In each component of an interval quasimetric."""
-SUBGOAL_DIM = 10
-"""Of HIQL's representations of subgoals, whatever the width."""
-STABLE_DIM = 16
-"""Of the encodings of stable contrastive RL, whatever the width."""
 EXTRACTIONS = ("ddpg_bc", "awr")
 """How a policy follows values: it climbs them, or imitates actions by their advantage."""
-SHARPNESS = 3.0
-"""Of AWR, where the benchmark has no number of its own."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Options:
     action: int
     width: int = WIDTH
     batch: int = BATCH
-    learning_rate: float = 3e-4
+    learning_rate: float = LEARNING_RATE
     extraction: str | None = None
     alpha: float | None = None
 
@@ -91,52 +91,6 @@ class Options:
         return ImpalaEncoder(out=self.width)
 
 
-_KINDS = ("pointmaze", "antmaze", "humanoidmaze", "antsoccer", "explore", "play", "noisy")
-_IMITATION = {
-    method: dict(zip(_KINDS, weights, strict=True))
-    for method, weights in {
-        "gciql": (0.003, 0.3, 0.1, 0.1, 0.01, 1.0, 0.03),
-        "qrl": (0.0003, 0.003, 0.001, 0.003, 0.001, 0.3, 0.03),
-        "contrastive_rl": (0.03, 0.1, 0.1, 0.3, 0.003, 3.0, 0.1),
-    }.items()
-}
-"""Weight of imitation, by kind of data where that decides, else by family.
-
-Contrastive methods that the benchmark's authors did not tune take contrastive RL's.
-"""
-
-
-def gamma(name: Name) -> float:
-    """The discount: longer mazes and slower bodies look further ahead."""
-    return 0.995 if name.family == "humanoidmaze" or name.size == "giant" else 0.99
-
-
-def actor_goals(name: Name) -> GoalMixture:
-    """What the policy is told: goals of other trajectories too, where trajectories are short."""
-    if name.kind == "explore":
-        return GoalMixture(random=1.0)
-    if name.kind == "stitch":
-        return GoalMixture(trajectory=0.5, random=0.5, geometric=False)
-    return ACTOR_GOALS
-
-
-def imitation(method: str, name: Name) -> float:
-    """The weight of imitating recorded actions."""
-    table = _IMITATION[method]
-    return table[name.kind if name.kind in table else name.family]
-
-
-def own_batch(name: Name) -> int:
-    """The benchmark's number of transitions in a batch."""
-    return IMAGE_BATCH if name.images else BATCH
-
-
-def crop(name: Name) -> JointCrop | None:
-    """Pictures of hands and what they handle are shifted by up to three pixels, half of them."""
-    hands = name.visual and name.family in ("cube", "scene", "puzzle")
-    return JointCrop(pad=3, probability=0.5) if hands else None
-
-
 def by_imitation(name: Name, options: Options) -> bool:
     """Whether the policy imitates: asked for, or since no gradient reaches an action."""
     return name.discrete if options.extraction is None else options.extraction == "awr"
@@ -151,13 +105,6 @@ def extraction(method: str, name: Name, options: Options) -> dict[str, Any]:
 
 def _chosen(options: Options, own: float) -> float:
     return own if options.alpha is None else options.alpha
-
-
-def subgoal_steps(name: Name) -> int:
-    """How many steps ahead HIQL's subgoals lie: a fraction of what a task takes."""
-    if name.family == "humanoidmaze":
-        return 100
-    return 25 if name.family in ("pointmaze", "antmaze", "antsoccer") else 10
 
 
 def _together(name: Name, options: Options, network: nn.Module) -> nn.Module:
@@ -272,28 +219,32 @@ def _stable_contrastive_rl(name: Name, options: Options) -> Agent:
     )
 
 
-METHODS: dict[str, Callable[[Name, Options], Agent]] = {
-    "gcbc": _gcbc,
-    "gcivl": _gcivl,
-    "gciql": _gciql,
-    "hiql": _hiql,
-    "qrl": _qrl,
-    "contrastive_rl": _contrastive_rl,
-    "stable_contrastive_rl": _stable_contrastive_rl,
-    "c_learning": partial(_contrastive, OfflineCLearning),
-    "td_infonce": partial(_contrastive, OfflineTDInfoNCE),
-}
+@dataclass(frozen=True)
+class Preset:
+    """A method in the benchmark.
 
-READ_IMAGES = ("gcbc", "gcivl", "gciql", "hiql", "qrl", "contrastive_rl")
+    Attributes:
+        make: the learner with its settings for a data set.
+        extractions: those of `EXTRACTIONS` that it has; none if it follows no values.
+        images: whether it has a version for images.
+    """
 
-_FOLLOW = {
-    "gcbc": (),
-    "gcivl": ("awr",),
-    "hiql": ("awr",),
-    **dict.fromkeys(("gciql", "qrl", "contrastive_rl"), EXTRACTIONS),
-    **dict.fromkeys(("stable_contrastive_rl", "c_learning", "td_infonce"), ("ddpg_bc",)),
+    make: Callable[[Name, Options], Agent]
+    extractions: tuple[str, ...] = ()
+    images: bool = False
+
+
+METHODS = {
+    "gcbc": Preset(_gcbc, images=True),
+    "gcivl": Preset(_gcivl, ("awr",), images=True),
+    "gciql": Preset(_gciql, EXTRACTIONS, images=True),
+    "hiql": Preset(_hiql, ("awr",), images=True),
+    "qrl": Preset(_qrl, EXTRACTIONS, images=True),
+    "contrastive_rl": Preset(_contrastive_rl, EXTRACTIONS, images=True),
+    "stable_contrastive_rl": Preset(_stable_contrastive_rl, ("ddpg_bc",)),
+    "c_learning": Preset(partial(_contrastive, OfflineCLearning), ("ddpg_bc",)),
+    "td_infonce": Preset(partial(_contrastive, OfflineTDInfoNCE), ("ddpg_bc",)),
 }
-"""The extractions of each method; imitation alone follows no values."""
 
 
 def learner(method: str, name: Name, options: Options) -> Agent:
@@ -305,16 +256,16 @@ def learner(method: str, name: Name, options: Options) -> Agent:
     """
     if method not in METHODS:
         raise Unknown(f"no method is called {method!r}; there are {', '.join(METHODS)}")
-    if name.images and method not in READ_IMAGES:
-        raise Unknown(
-            f"{method} has no version for the images of {name.text}: take {', '.join(READ_IMAGES)}"
-        )
-    _check(method, name, options)
-    return METHODS[method](name, options)
+    preset = METHODS[method]
+    if name.images and not preset.images:
+        there = ", ".join(method for method, preset in METHODS.items() if preset.images)
+        raise Unknown(f"{method} has no version for the images of {name.text}: take {there}")
+    _check(method, preset.extractions, name, options)
+    return preset.make(name, options)
 
 
-def _check(method: str, name: Name, options: Options) -> None:
-    asked, there = options.extraction, _FOLLOW[method]
+def _check(method: str, there: tuple[str, ...], name: Name, options: Options) -> None:
+    asked = options.extraction
     if asked is not None and asked not in EXTRACTIONS:
         raise Unknown(f"no extraction is called {asked!r}; there are {', '.join(EXTRACTIONS)}")
     if not there and (asked, options.alpha) != (None, None):

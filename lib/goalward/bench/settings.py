@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from goalward.bench.names import Unknown, parse
-from goalward.bench.presets import WIDTH, Options, own_batch
+from goalward.bench.presets import Options
+from goalward.bench.tuning import LEARNING_RATE, WIDTH, own_batch
 
 FREE = ("steps", "log_every", "eval_every", "eval_episodes", "eval_workers",
         "checkpoint_every", "keep")  # fmt: skip
@@ -44,7 +45,7 @@ class Settings:
     seed: int = 0
     batch: int = OWN
     width: int = WIDTH
-    learning_rate: float = 3e-4
+    learning_rate: float = LEARNING_RATE
     extraction: str | None = None
     alpha: float | None = None
     log_every: int = 500
