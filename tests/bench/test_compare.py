@@ -22,6 +22,7 @@ from goalward.bench.evaluate import Arena
 from goalward.bench.names import Unknown, parse
 from goalward.bench.presets import Options, learner
 from goalward.bench.runs import by_method, load_runs
+from goalward.bench.speeds import load_speeds
 
 NAME = "pointmaze-medium-navigate-v0"
 
@@ -154,6 +155,8 @@ def test_side_by_side(
     assert [row["name"] for row in rows] == forms
     assert all(len(row["repeats"]) == 3 for row in rows)
     assert all(row["low"] <= row["median"] <= row["high"] for row in rows)
+    (read,) = load_speeds(checkout.parent / "found", pytest.fail)
+    assert (list(read.official), list(read.ours[1])) == (rows[0]["repeats"], rows[2]["repeats"])
 
     notes = json.loads((checkout.parent / "notes.json").read_text())
     assert notes["calls"] == 7 + 3 * 5  # each order on top of the one before
@@ -190,7 +193,7 @@ def test_all_take_turns_and_the_median_counts() -> None:
         return run
 
     ticks = []
-    rows = race({k: timer(k[0], list(v)) for k, v in clocks.items()}, 8, lambda: ticks.append(1))
+    rows = race({k: timer(k[0], list(v)) for k, v in clocks.items()}, 8, 3, lambda: ticks.append(1))
     assert order == [("a", 8), ("b", 8)] * 3
     assert len(ticks) == 6
     assert rows == [Row("a", 1, [8.0, 2.0, 4.0]), Row("b", 4, [4.0, 16.0, 32.0])]
@@ -202,11 +205,12 @@ def test_table_shows_median_and_range() -> None:
     found = {
         **{"method": "qrl", "official": "qrl", "env": NAME, "batch": 4, "width": 8, "updates": 5},
         "device": "cpu (cpu)",
+        "repeats": 9,
         "parameters": {"official": 7, "ours": 9},
         "updates_per_second": [row | {"times_official": 2.5}],
     }
     _, what, line, sizes = table(found)
-    assert what == "updates per second, median (lowest to highest) of 3 times 5"
+    assert what == "updates per second, median (lowest to highest) of 9 times 5"
     assert " ".join(line.split()) == "ours, scanned 20.0 (1.0 to 30.0) 2.50 times"
     assert sizes == "trained parameters: 7 official, 9 ours"
 
@@ -238,13 +242,15 @@ def test_seeds_count_together_and_the_bar_ends_full(
     for seeds in (1, 3):
         for told in (ticks, asked, made):
             told.clear()
-        wanted = Comparison("gcbc", NAME, updates=40, warmup=100, batch=4, width=8, seeds=seeds)
+        wanted = Comparison(
+            "gcbc", NAME, updates=40, repeats=4, warmup=100, batch=4, width=8, seeds=seeds
+        )
         out = tmp_path / "compare.json"
         room.compare(wanted, data, checkout, "python", out, lambda: ticks.append(1))
         assert len(ticks) == stages(wanted)
         warm = 2 + (seeds > 1)
         assert asked[:warm] == [120] * warm  # whole dispatches, 100 at the least
-        assert asked[warm:] == [40] * 3 * (warm + 1)
+        assert asked[warm:] == [40] * 4 * (warm + 1)
         assert made[2:] == [(1, 40), (seeds, 40)][: warm - 1]  # scanned: seeds and dispatch
         rows = json.loads(out.read_text())["updates_per_second"]
         assert [row["median"] for row in rows] == [40, 40, 40, 40 * seeds][: warm + 1]
@@ -426,6 +432,8 @@ def test_both_run_on_the_same_device(
 
 
 def test_too_few_to_time() -> None:
-    for field in ("updates", "warmup", "batch", "width", "seeds"):
+    with pytest.raises(Unknown, match=r"--warmup must be at least 5, not 4: .* compiles"):
+        Comparison("gcbc", NAME, warmup=4)
+    for field in ("updates", "repeats", "batch", "width", "seeds"):
         with pytest.raises(Unknown, match=f"--{field} must be at least 1, not 0"):
             Comparison("gcbc", NAME, **{field: 0})

@@ -134,7 +134,8 @@ def register(add: Add) -> None:
     )
     _options(
         comparing,
-        ("updates", int, "N", "timed in each of three repeats (500)"),
+        ("updates", int, "N", "timed in each repeat (500)"),
+        ("repeats", int, "N", "how often each is timed, in turn (3)"),
         ("warmup", int, "N", "updates made before and not timed (100)"),
         *SIZES,
         *EXTRACTION,

@@ -37,7 +37,8 @@ from goalward.data.trajectories import Dataset
 from goalward.protocol import Learner
 from goalward.training.loop import fresh_states
 
-REPEATS = 3
+COMPILING = 5
+"""The first updates, which may compile: the official QRL does so in its first three."""
 DISPATCH = 500
 """The most updates of a dispatch: as many as `bench train` makes by default."""
 
@@ -50,6 +51,7 @@ class Comparison:
         method: one of `OFFICIAL`.
         env: the data set's name.
         updates: timed in each repeat.
+        repeats: how often each is timed, in turn.
         warmup: made before and not timed, compilation among them.
         batch: transitions in a batch.
         width: units of each hidden layer.
@@ -61,6 +63,7 @@ class Comparison:
     method: str
     env: str
     updates: int = 500
+    repeats: int = 3
     warmup: int = 100
     batch: int = BATCH
     width: int = WIDTH
@@ -69,9 +72,14 @@ class Comparison:
     seeds: int = 1
 
     def __post_init__(self) -> None:
-        for field in ("updates", "warmup", "batch", "width", "seeds"):
+        for field in ("updates", "repeats", "batch", "width", "seeds"):
             if getattr(self, field) < 1:
                 raise Unknown(f"--{field} must be at least 1, not {getattr(self, field)}")
+        if self.warmup < COMPILING:
+            raise Unknown(
+                f"--warmup must be at least {COMPILING}, not {self.warmup}: the official QRL "
+                "compiles three times"
+            )
         if self.updates > DISPATCH and self.updates % DISPATCH:
             raise Unknown(
                 f"--updates above {DISPATCH} must be a multiple of it, the updates of a dispatch, "
@@ -160,7 +168,7 @@ def compare(
             if form != ("official", 1):  # which warmed up when it started
                 timer(_at_least(wanted.warmup, wanted.dispatch))
                 tick()
-        rows = race(forms, wanted.updates, tick)
+        rows = race(forms, wanted.updates, wanted.repeats, tick)
     found = {
         **asdict(wanted),
         "official": OFFICIAL[wanted.method],
@@ -196,15 +204,18 @@ def compare(
 
 def stages(wanted: Comparison) -> int:
     """How often `compare` ticks."""
-    return (3 + (wanted.seeds > 1)) * (1 + REPEATS)
+    return (3 + (wanted.seeds > 1)) * (1 + wanted.repeats)
 
 
 def race(
-    forms: dict[tuple[str, int], Timer], updates: int, tick: Callable[[], Any] = lambda: None
+    forms: dict[tuple[str, int], Timer],
+    updates: int,
+    repeats: int,
+    tick: Callable[[], Any] = lambda: None,
 ) -> list[Row]:
-    """Updates per second of each timer, all in turn, `REPEATS` times."""
+    """Updates per second of each timer, all in turn, so many times."""
     rows = [Row(name, seeds, []) for name, seeds in forms]
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         for row, timer in zip(rows, forms.values(), strict=True):
             row.repeats.append(row.seeds * updates / timer(updates))
             tick()
@@ -217,7 +228,8 @@ def table(found: dict[str, Any]) -> list[str]:
     lines = [
         f"{found['method']} (official: {found['official']}) on {found['env']}: batch "
         f"{found['batch']}, width {found['width']}, on {found['device']}",
-        f"updates per second, median (lowest to highest) of {REPEATS} times {found['updates']}",
+        f"updates per second, median (lowest to highest) of {found['repeats']} times "
+        f"{found['updates']}",
     ]
     for row in found["updates_per_second"]:
         spread = f"({row['low']:.1f} to {row['high']:.1f})"
