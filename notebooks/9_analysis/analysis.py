@@ -675,7 +675,8 @@ if "CRL" in methods and whole and all(env in found[main, "CRL"] for env in stitc
         ),
     )  # fmt: skip
 for claim, (batch, width), bound, why in (
-    ("never_slower", (1024, 512), ">= 1", "one of the methods is not clearly faster: at these sizes nearly all of an update is "
+    ("never_slower", (1024, 512), ">= 1",
+     "one of the methods is not clearly faster: at these sizes nearly all of an update is "
      "arithmetic, which both do."),
     ("faster_when_small", (256, 64), ">= 2.5",
      "even these small networks are bound by arithmetic more than by the loop around it; "
