@@ -132,15 +132,15 @@ fig, panels = plt.subplots(rows, 2, figsize=(6.4, 2.5 * rows), sharey=True, sque
 for ax in panels.flat[len(envs) :]:
     ax.set_visible(False)
 for ax, env in zip(panels.flat, envs, strict=False):
-    ends = {}
     for m in methods:
         if env in found[main, m]:
             run = found[main, m][env]
             figures.band(ax, run.steps / 1000, run.success.mean(2).T, color[m], marker="o", ms=3)
-            ends[m] = float(run.success[-1].mean())
-    right = max(float(line.get_xdata()[-1]) for line in ax.get_lines())
-    figures.direct_labels(ax, right, ends, color, 0.1, fontsize=9.5)
     ax.set(title=plain(env), ylim=(0, 1), xlim=(0, None))
+# Curves end at different places, so names stand above.
+handles = [plt.Line2D([], [], color=color[m], marker="o", ms=3, label=m) for m in methods]
+fig.legend(handles=handles, loc="outside upper left", ncols=6, labelcolor="linecolor",
+           handlelength=1, columnspacing=1.2)  # fmt: skip
 fig.supxlabel("thousand updates", fontsize=10.5)
 fig.supylabel("success, mean over goals", fontsize=10.5)
 best = {env: max((at_end(main, m, env).mean(), m) for m in methods if env in found[main, m])
