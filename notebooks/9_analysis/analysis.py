@@ -61,7 +61,7 @@ here.table(recorded.HEAD, recorded.table(r for by_env in runs.values() for r in 
 # In the runs that come with the course the numbers differ. After 5,000 updates GCIVL and GCIQL rarely
 # succeeded (0.02 ours, 0.13 and 0.14 official); a trial of ours with other seeds showed GCIVL to need 30,000,
 # so both got that many on both sides, in place of the shorter runs. HIQL and QRL got 10,000. Updates per second in the table above were measured while other work shared the machine;
-# [How fast](#how-fast) has a fairer clock.
+# "How fast", further below, has a fairer clock.
 
 # %%
 SHORT = {"gcbc": "GCBC", "gcivl": "GCIVL", "gciql": "GCIQL", "qrl": "QRL", "crl": "CRL",
