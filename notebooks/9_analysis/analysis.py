@@ -492,15 +492,14 @@ if sizes:
     )  # fmt: skip
     for ax, (batch, width) in zip(panels[0], sizes, strict=True):
         ax.axvline(1, color=figures.COLORS["muted"], lw=1, ls="--")
-        for s in timed:
-            if (s.batch, s.width) == (batch, width) and s.method in SHORT:
-                for seeds, tint, marker in ((1, "ours", "o"), (s.most_seeds, "third", "s")):
-                    if seeds > 1 or marker == "o":
-                        middle, low, high = s.times_official(seeds)
-                        y = names.index(SHORT[s.method]) + 0.14 * (1 if marker == "s" else -1)
-                        ax.plot([low, high], [y, y], color=figures.COLORS[tint], lw=2.2)
-                        ax.plot(middle, y, marker, color=figures.COLORS[tint], ms=5.5, mec="white",
-                                mew=0.6)  # fmt: skip
+        alike = [s for s in timed if (s.batch, s.width) == (batch, width) and s.method in SHORT]
+        drawn = [(s, 1, "ours", "o", -0.14) for s in alike]
+        drawn += [(s, s.most_seeds, "third", "s", 0.14) for s in alike if s.most_seeds > 1]
+        for s, seeds, tint, marker, aside in drawn:
+            middle, low, high = s.times_official(seeds)
+            y, tint = names.index(SHORT[s.method]) + aside, figures.COLORS[tint]
+            ax.plot([low, high], [y, y], color=tint, lw=2.2)
+            ax.plot(middle, y, marker, color=tint, ms=5.5, mec="white", mew=0.6)
         ax.set(title=f"batch {batch:,}, width {width}", yticks=range(len(names)), yticklabels=names,
                ylim=(len(names) - 0.5, -0.5))  # fmt: skip
     most = max(s.most_seeds for s in timed)

@@ -51,6 +51,12 @@ def test_a_comparison_is_read_as_it_was_measured(tmp_path: Path) -> None:
         (lambda path: path.write_text("[1]"), "no record"),
         (lambda path: path.write_bytes(b"\xff\xfe"), "no record"),
         (lambda path: record(path, width=None), "no record"),
+        (
+            lambda path: path.write_text(
+                path.with_name("whole.json").read_text().replace('"official"', "3")
+            ),
+            "lacks the official",
+        ),
         (lambda path: record(path, {"official": RATES["official"]}), "lacks the official"),
         (lambda path: record(path, dict(list(RATES.items())[1:])), "lacks the official"),
         (lambda path: record(path, RATES | {"official": (1, [])}), "two repeats"),

@@ -95,9 +95,10 @@ def _read(found: Any) -> Speed:
         rates = tuple(float(rate) for rate in row["repeats"])
         if len(rates) < 2 or not all(0 < rate < float("inf") for rate in rates):
             raise Mendable("it lacks two repeats of updates per second: take --repeats 3")
-        if row["name"] == "official":
+        who = str(row["name"])
+        if who == "official":
             official = rates
-        elif row["name"].startswith("ours, scanned"):
+        elif who.startswith("ours, scanned"):
             ours[int(row["seeds"])] = rates
     if not official or 1 not in ours:
         raise Mendable("it lacks the official implementation or one seed of ours")
