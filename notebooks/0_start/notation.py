@@ -110,7 +110,9 @@ corridor = grid.Grid.open(1, 7)
 right = np.eye(len(grid.ACTIONS))[[grid.ACTIONS.index("right")] * corridor.states]
 for start in ("next", "current"):
     row = successor.state_successor_measure(corridor.P, right, 0.5, start)[2]
-    print(f"{start:>8}:", "  ".join(f"{p:.4f}" for p in row), " sum", round(row.sum(), 12))
+    print(
+        f"{start:>8}:", "  ".join(f"{p:.4f}" for p in row), " sum", round(row.sum(), 12)
+    )
 
 # %% [markdown]
 # The walker stands in the third cell. Under `next` the first number that is not zero belongs to the

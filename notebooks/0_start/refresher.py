@@ -62,7 +62,12 @@ aimless = mdp.uniform_policy(states, actions)
 home, far = rooms.index(1, 1), rooms.index(4, 7)
 print("P has shape", P.shape, "= (states, actions, next states)")
 right = grid.ACTIONS.index("right")
-print("from home", rooms.cells[home], "right leads to", rooms.cells[P[home, right].argmax()])
+print(
+    "from home",
+    rooms.cells[home],
+    "right leads to",
+    rooms.cells[P[home, right].argmax()],
+)
 
 # %% [markdown]
 # Let the policy act and you get a **trajectory** $s_0,a_0,s_1,a_1,s_2,\dots$ Here are some, from
@@ -74,9 +79,15 @@ rng = np.random.default_rng(0)
 walks, _ = mdp.sample_trajectories(
     P, aimless, rng, n=size.walks, horizon=200, start=np.full(size.walks, home)
 )
-stops = rng.geometric(1 - gamma, size=size.walks)  # 1, 2, 3, ... steps: the clock, see below
-found = walks[np.arange(size.walks), np.minimum(stops, 200)]  # a clock beyond 200: 1 in a billion
-crossed = np.flatnonzero(rooms.cells[found, 1] > 4)[0]  # the first that stops in the far room
+stops = rng.geometric(
+    1 - gamma, size=size.walks
+)  # 1, 2, 3, ... steps: the clock, see below
+found = walks[
+    np.arange(size.walks), np.minimum(stops, 200)
+]  # a clock beyond 200: 1 in a billion
+crossed = np.flatnonzero(rooms.cells[found, 1] > 4)[
+    0
+]  # the first that stops in the far room
 
 fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.5))
 blank = rooms.image(np.zeros(states))
@@ -86,9 +97,13 @@ for walk, color, shift in zip(
 ):
     cells = rooms.cells[walks[walk, : stops[walk] + 1]] + shift
     axes[0].plot(cells[:, 1], cells[:, 0], color=figures.COLORS[color])
-    axes[0].plot(cells[-1, 1], cells[-1, 0], "o", color=figures.COLORS[color], markersize=8)
+    axes[0].plot(
+        cells[-1, 1], cells[-1, 0], "o", color=figures.COLORS[color], markersize=8
+    )
 exact = successor.state_successor_measure(P, aimless, gamma)
-image = figures.heatmap(axes[1], rooms.image(exact[home]), "Where they stop, exactly", norm="log")
+image = figures.heatmap(
+    axes[1], rooms.image(exact[home]), "Where they stop, exactly", norm="log"
+)
 fig.colorbar(image, ax=axes[1], label="probability")
 here.show(
     fig,
@@ -123,7 +138,11 @@ here.show(
 # %%
 chain = mdp.state_transitions(P, aimless)
 print("still at home after 1 step:", chain[home, home].round(3))
-print("after 1000 steps:", np.linalg.matrix_power(chain, 1000)[home, home].round(3), "= 1 / 25")
+print(
+    "after 1000 steps:",
+    np.linalg.matrix_power(chain, 1000)[home, home].round(3),
+    "= 1 / 25",
+)
 
 # %% [markdown]
 # ## The discount is a clock that may stop at any step
@@ -150,7 +169,9 @@ for discount, color, x in ((0.5, "ours", 2), (0.9, "second", 8), (0.97, "third",
     chance = (1 - discount) * discount ** (k - 1)
     ax.plot(k, chance, ".-", color=figures.COLORS[color])
     text = f"γ = {discount}: mean {1 / (1 - discount):.0f} steps"
-    figures.direct_label(ax, x, chance[x - 1], text, figures.COLORS[color], offset=(6, 9))
+    figures.direct_label(
+        ax, x, chance[x - 1], text, figures.COLORS[color], offset=(6, 9)
+    )
 ax.set(xlabel="step k at which the clock stops", ylabel="probability", ylim=(0, None))
 here.show(
     fig,
@@ -193,10 +214,21 @@ rounds = np.arange(100)
 ax.semilogy(rounds, gaps, color=figures.COLORS["ours"])
 ax.semilogy(rounds, gaps[0] * gamma**rounds, "--", color=figures.COLORS["exact"])
 figures.direct_label(
-    ax, 60, gaps[60], "largest error", figures.COLORS["ours"], offset=(-8, -16), ha="right"
+    ax,
+    60,
+    gaps[60],
+    "largest error",
+    figures.COLORS["ours"],
+    offset=(-8, -16),
+    ha="right",
 )
 figures.direct_label(
-    ax, 45, gaps[0] * gamma**45, "promised: γ each round", figures.COLORS["exact"], offset=(4, 10)
+    ax,
+    45,
+    gaps[0] * gamma**45,
+    "promised: γ each round",
+    figures.COLORS["exact"],
+    offset=(4, 10),
 )
 ax.set(xlabel="round of iteration", ylabel="error of the values")
 here.show(
@@ -244,13 +276,19 @@ for k in range(1, 400):
 
 counted = np.bincount(found, minlength=states) / size.walks
 
-print(f"solve against powers:  {np.abs(solved - summed).max():.0e}, the largest difference")
+print(
+    f"solve against powers:  {np.abs(solved - summed).max():.0e}, the largest difference"
+)
 print(f"solve against library: {np.abs(solved - exact).max():.0e}")
 print(f"solve against {size.walks} walks: {np.abs(solved[home] - counted).max():.4f}")
 
 # %%
 fig, axes = plt.subplots(1, 3, figsize=(6.4, 1.9))
-maps = {"Linear solve": solved[home], "Power series": summed[home], f"{size.walks} walks": counted}
+maps = {
+    "Linear solve": solved[home],
+    "Power series": summed[home],
+    f"{size.walks} walks": counted,
+}
 for ax, (name, row) in zip(axes, maps.items(), strict=True):
     image = figures.heatmap(ax, rooms.image(row), name, vmin=0, vmax=solved[home].max())
 fig.colorbar(image, ax=axes, label="probability", shrink=0.8)
@@ -277,7 +315,9 @@ here.show(
 M = successor.successor_measure(P, aimless, gamma)  # (states, actions, states)
 by_map = reward + gamma / (1 - gamma) * M @ r_pi
 by_bellman, _ = dynamic_programming.policy_evaluation(P, aimless, reward, gamma)
-print(f"largest difference between the two Q tables: {np.abs(by_map - by_bellman).max():.0e}")
+print(
+    f"largest difference between the two Q tables: {np.abs(by_map - by_bellman).max():.0e}"
+)
 
 # %% [markdown]
 # ## Learn it from experience, one step at a time
@@ -341,8 +381,15 @@ looks = {"α = 0.5": ("second", 0), "α = 0.1": ("third", 6), "α = 1/√n": ("o
 for name, (color, up) in looks.items():
     figures.band(ax, checkpoints, curves[name], figures.COLORS[color])
     end = curves[name][:, -1].mean()
-    figures.direct_label(ax, checkpoints[-1], end, name, figures.COLORS[color], offset=(5, up))
-ax.set(xscale="log", xlabel="steps of experience", ylabel="error (total variation)", ylim=(0, None))
+    figures.direct_label(
+        ax, checkpoints[-1], end, name, figures.COLORS[color], offset=(5, up)
+    )
+ax.set(
+    xscale="log",
+    xlabel="steps of experience",
+    ylabel="error (total variation)",
+    ylim=(0, None),
+)
 here.show(
     fig,
     alt="Error of the learned successor measure against steps of experience for three step sizes: "
@@ -381,7 +428,9 @@ here.show(
 # </details>
 
 # %%
-arrived = np.eye(states, dtype=bool)  # arrived[s, g]: the climber that started in s has been at g
+arrived = np.eye(
+    states, dtype=bool
+)  # arrived[s, g]: the climber that started in s has been at g
 climber = np.repeat(np.arange(states)[:, None], states, axis=1)
 taken = np.zeros((states, states), dtype=int)
 goals = np.arange(states)[None, :]
@@ -392,17 +441,30 @@ for _ in range(2 * states):
     arrived |= climber == goals
 pairs = ~np.eye(states, dtype=bool)
 print(f"arrived: {arrived[pairs].sum()} of {pairs.sum()}")
-print("longer than the shortest path:", (taken > rooms.distances)[pairs].sum(), "of them")
+print(
+    "longer than the shortest path:", (taken > rooms.distances)[pairs].sum(), "of them"
+)
 
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.2))
-for ax, goal, name in ((axes[0], far, "Goal: far corner"), (axes[1], home, "Goal: home")):
+for ax, goal, name in (
+    (axes[0], far, "Goal: far corner"),
+    (axes[1], home, "Goal: home"),
+):
     figures.heatmap(ax, rooms.image(M[:, :, goal].mean(axis=1)), name, norm="log")
     direction = grid.MOVES[M[:, :, goal].argmax(axis=1)]
     moving = np.arange(states) != goal
     (rows, columns), (down, right) = rooms.cells[moving].T, direction[moving].T
-    ax.quiver(columns, rows, right, -down, color="white", pivot="mid", scale=14, width=0.012)
-    ax.plot(*rooms.cells[goal][::-1], "*", color="white", markeredgecolor="black", markersize=14)
+    ax.quiver(
+        columns, rows, right, -down, color="white", pivot="mid", scale=14, width=0.012
+    )
+    ax.plot(
+        *rooms.cells[goal][::-1],
+        "*",
+        color="white",
+        markeredgecolor="black",
+        markersize=14,
+    )
 here.show(
     fig,
     alt="Two maps of the column of the successor measure, for a goal in each of two opposite "
@@ -426,14 +488,19 @@ here.show(
 # %%
 optimal = np.stack(
     [
-        dynamic_programming.value_iteration(P, (1 - gamma) * P[:, :, goal], gamma, tol=1e-12)[0]
+        dynamic_programming.value_iteration(
+            P, (1 - gamma) * P[:, :, goal], gamma, tol=1e-12
+        )[0]
         for goal in range(states)
     ],
     axis=-1,
 )
 by_distance = gamma ** rooms.distances[rooms.next_state]
 print(f"largest difference: {np.abs(optimal - by_distance).max():.0e}")
-print("largest violation of the triangle inequality:", paths.triangle_violation(rooms.distances))
+print(
+    "largest violation of the triangle inequality:",
+    paths.triangle_violation(rooms.distances),
+)
 
 # %% [markdown]
 # Turn it around: $\log Q^*/\log\gamma$ is a distance. It need not be symmetric (make the door
@@ -561,7 +628,9 @@ def expected(loss):
         x, y = pair[batch].T
         return loss(table[x[:, None], y[None, :]])
 
-    return lambda table: jnp.sum(chance * jax.vmap(one_batch, in_axes=(None, 0))(table, batches))
+    return lambda table: jnp.sum(
+        chance * jax.vmap(one_batch, in_axes=(None, 0))(table, batches)
+    )
 
 
 ratio = jnp.array(log_ratio)
@@ -572,12 +641,17 @@ score_tables = {
     "plus a number a column": ratio + jnp.array([1.0, 0.0, 0.0, -1.0]),
 }
 steepness = {}
-for game, loss in {"InfoNCE": contrastive.info_nce, "binary NCE": contrastive.binary_nce}.items():
+for game, loss in {
+    "InfoNCE": contrastive.info_nce,
+    "binary NCE": contrastive.binary_nce,
+}.items():
     gradient = jax.jit(jax.grad(expected(loss)))
     for name, table in score_tables.items():
         steepness[game, name] = float(jnp.abs(gradient(table)).max())
         verdict = "an optimum" if steepness[game, name] < 1e-6 else "not an optimum"
-        print(f"{game:>10}, {name:<26}: largest gradient {steepness[game, name]:.0e}, {verdict}")
+        print(
+            f"{game:>10}, {name:<26}: largest gradient {steepness[game, name]:.0e}, {verdict}"
+        )
 
 # %% [markdown]
 # Just as derived: InfoNCE leaves rows free, binary NCE leaves nothing free, and neither tolerates a
@@ -650,10 +724,14 @@ def train(key):
     )
 
 
-tables, errors = jax.jit(jax.vmap(train))(jax.random.split(jax.random.key(1), size.seeds))
+tables, errors = jax.jit(jax.vmap(train))(
+    jax.random.split(jax.random.key(1), size.seeds)
+)
 knowing_nothing = float(error(jnp.zeros((states, states))))
 final = np.array(jax.vmap(error)(tables))
-print(f"error before: {knowing_nothing:.3f}   after, {size.seeds} seeds: {final.round(3)}")
+print(
+    f"error before: {knowing_nothing:.3f}   after, {size.seeds} seeds: {final.round(3)}"
+)
 
 # %%
 fig, ax = plt.subplots(figsize=(6.4, 2.8))
@@ -688,7 +766,9 @@ learned = np.array(contrastive.log_ratio_to_density(tables[0], jnp.log(marginal)
 door = rooms.index(3, 4)
 limits = {"vmin": 0, "vmax": solved[door].max()}
 figures.heatmap(axes[0], rooms.image(solved[door]), "Exact, from the door", **limits)
-image = figures.heatmap(axes[1], rooms.image(learned[door]), "Learned by the game", **limits)
+image = figures.heatmap(
+    axes[1], rooms.image(learned[door]), "Learned by the game", **limits
+)
 fig.colorbar(image, ax=axes, label="probability", shrink=0.85)
 here.show(
     fig,
@@ -711,7 +791,9 @@ plays = {}
 for discount in (0.5, 0.9, 0.97):
     horizon = int(np.ceil(np.log(1e-4) / np.log(discount)))
     generator = np.random.default_rng(2)
-    trial, _ = mdp.sample_trajectories(P, aimless, generator, 1000, horizon, np.full(1000, door))
+    trial, _ = mdp.sample_trajectories(
+        P, aimless, generator, 1000, horizon, np.full(1000, door)
+    )
     clock = np.minimum(generator.geometric(1 - discount, size=1000), horizon)
     plays[discount] = trial[np.arange(1000), clock]
 
@@ -741,7 +823,9 @@ def alt(discount, number):
     )
 
 
-here.explore({"γ": [0.5, 0.9, 0.97], "walks": [1, 10, 100, 1000]}, frame, alt=alt, start=[1, 2])
+here.explore(
+    {"γ": [0.5, 0.9, 0.97], "walks": [1, 10, 100, 1000]}, frame, alt=alt, start=[1, 2]
+)
 
 # %% [markdown]
 # At which $\gamma$ do you need more walks for the same error? Look at how many cells the map

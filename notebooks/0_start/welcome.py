@@ -39,8 +39,16 @@ def look_ahead(gamma):
 
 def frame(gamma):
     fig, ax = plt.subplots(figsize=(6.4, 3.4))
-    image = figures.heatmap(ax, rooms.image(look_ahead(gamma)), norm="log", vmin=1e-4, vmax=0.4)
-    ax.plot(*rooms.cells[start][::-1], "o", color="white", markeredgecolor="black", markersize=9)
+    image = figures.heatmap(
+        ax, rooms.image(look_ahead(gamma)), norm="log", vmin=1e-4, vmax=0.4
+    )
+    ax.plot(
+        *rooms.cells[start][::-1],
+        "o",
+        color="white",
+        markeredgecolor="black",
+        markersize=9,
+    )
     ax.set_title(f"γ = {gamma}: about {1 / (1 - gamma):.0f} steps ahead")
     fig.colorbar(image, ax=ax, label="probability (log scale)", shrink=0.85)
     return fig

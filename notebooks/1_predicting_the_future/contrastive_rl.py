@@ -53,7 +53,9 @@ rooms = Grid.parse(
     """
 )
 gamma, n_states, n_actions = 0.9, rooms.states, len(ACTIONS)
-P = 0.9 * rooms.P + 0.1 * rooms.P.mean(axis=1, keepdims=True)  # one move in ten is random
+P = 0.9 * rooms.P + 0.1 * rooms.P.mean(
+    axis=1, keepdims=True
+)  # one move in ten is random
 aimless = mdp.uniform_policy(n_states, n_actions)
 occupancy = successor.successor_measure(P, aimless, gamma)  # M(g | s, a)
 marginal = occupancy.mean(axis=(0, 1))
@@ -65,19 +67,32 @@ def draw_critic(ax, f, goal, title):
     picture = figures.heatmap(ax, rooms.image(f.max(axis=1)), title, vmin=-6, vmax=3)
     rows, cols = rooms.cells.T
     down, right = MOVES[f.argmax(axis=1)].T
-    ax.quiver(cols, rows, right, down, angles="xy", color="white", scale=14, width=0.012)
-    ax.plot(*rooms.cells[goal][::-1], "*", color=figures.COLORS["second"], markersize=13)
+    ax.quiver(
+        cols, rows, right, down, angles="xy", color="white", scale=14, width=0.012
+    )
+    ax.plot(
+        *rooms.cells[goal][::-1], "*", color=figures.COLORS["second"], markersize=13
+    )
     return picture
 
 
-walk, _ = mdp.sample_trajectories(P, aimless, np.random.default_rng(3), n=1, horizon=100)
+walk, _ = mdp.sample_trajectories(
+    P, aimless, np.random.default_rng(3), n=1, horizon=100
+)
 goal = rooms.index(1, 7)
 fig, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.1), width_ratios=(1, 1.16))
 figures.heatmap(
-    left, rooms.image(np.zeros(n_states)), "100 aimless steps", cmap="Greys", vmin=-0.1, vmax=1
+    left,
+    rooms.image(np.zeros(n_states)),
+    "100 aimless steps",
+    cmap="Greys",
+    vmin=-0.1,
+    vmax=1,
 )
 jitter = np.random.default_rng(0).uniform(-0.25, 0.25, size=(101, 2))
-left.plot(*(rooms.cells[walk[0]] + jitter).T[::-1], color=figures.COLORS["ours"], linewidth=1)
+left.plot(
+    *(rooms.cells[walk[0]] + jitter).T[::-1], color=figures.COLORS["ours"], linewidth=1
+)
 picture = draw_critic(right, exact[:, :, goal], goal, "“is the star a real future?”")
 fig.colorbar(picture, ax=right, label="log ratio (nats)", shrink=0.85)
 here.show(
@@ -224,13 +239,17 @@ from goalward.baselines import gcbc
 f = np.zeros_like(exact)
 for _ in range(60):
     own = 1 / (1 + np.exp(-f))
-    f += (occupancy * (1 - own) - marginal * own) / ((occupancy + marginal) * own * (1 - own))
+    f += (occupancy * (1 - own) - marginal * own) / (
+        (occupancy + marginal) * own * (1 - own)
+    )
 visible = occupancy > 1e-6
 newton_error = np.abs(f - exact)[visible].max()
 
 reward = [(1 - gamma) * P[:, :, g] for g in range(n_states)]
 best = [dynamic_programming.value_iteration(P, r, gamma, tol=1e-9)[0] for r in reward]
-evaluated = [dynamic_programming.policy_evaluation(P, aimless, r, gamma)[0] for r in reward]
+evaluated = [
+    dynamic_programming.policy_evaluation(P, aimless, r, gamma)[0] for r in reward
+]
 policies = {
     "random walk": np.repeat(aimless[:, None], n_states, axis=1),
     "cloning": gcbc.exact_policy(occupancy, aimless),
@@ -292,27 +311,40 @@ def learn_table(contrast, label):
         learner, parts, jax.random.key(0), size.table_steps, seeds=seeds, data_axis=axes,
         progress=here.progress(label),
     )  # fmt: skip
-    tables = jax.tree.map(lambda x: np.asarray(x[:, 0]), trained.params["critic"]["params"])
+    tables = jax.tree.map(
+        lambda x: np.asarray(x[:, 0]), trained.params["critic"]["params"]
+    )
     shape = (seeds, n_states, n_actions, n_states)
     return (tables["phi"] @ np.swapaxes(tables["psi"], 1, 2)).reshape(shape)
 
 
-learned = {"NCE": learn_table(binary_nce, "NCE"), "InfoNCE": learn_table(info_nce, "InfoNCE")}
+learned = {
+    "NCE": learn_table(binary_nce, "NCE"),
+    "InfoNCE": learn_table(info_nce, "InfoNCE"),
+}
 partition = np.log((marginal * np.exp(learned["InfoNCE"])).sum(axis=-1, keepdims=True))
 learned["InfoNCE, normalised"] = learned["InfoNCE"] - partition
 J_learned = {
     name: np.array([score(contrastive_rl.greedy_policy(f)) for f in tables])
     for name, tables in learned.items()
 }
-correlation = np.array([np.corrcoef(f[visible], exact[visible])[0, 1] for f in learned["NCE"]])
+correlation = np.array(
+    [np.corrcoef(f[visible], exact[visible])[0, 1] for f in learned["NCE"]]
+)
 print("correlation of NCE's critic with the exact log ratio", correlation.round(3))
 
 # %%
 fig, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.3), width_ratios=(1, 1.25))
 some = np.random.default_rng(0).choice(visible.sum(), size=1500, replace=False)
-left.plot(exact[visible][some], learned["NCE"][0][visible][some], ".", ms=2.5, alpha=0.5)
+left.plot(
+    exact[visible][some], learned["NCE"][0][visible][some], ".", ms=2.5, alpha=0.5
+)
 left.plot([-6, 3], [-6, 3], color=figures.COLORS["exact"], linewidth=1)
-left.set(xlabel="exact log ratio", ylabel="learned critic (NCE)", title="one dot: one (s, a, g)")
+left.set(
+    xlabel="exact log ratio",
+    ylabel="learned critic (NCE)",
+    title="one dot: one (s, a, g)",
+)
 bars = [(n, [J[n]], "muted") for n in ("random walk", "cloning", "greedy on exact Q")]
 bars += [
     (name, J_learned[name], color)
@@ -384,11 +416,15 @@ REACH = 0.4
 def make_agents(eyes=None, **options):
     """The four agents with the same networks; `eyes` encode observations, if given."""
     w = size.width
-    tower = MLP((w, w, 16), activation=nn.relu, kernel_init=nn.initializers.glorot_uniform())
+    tower = MLP(
+        (w, w, 16), activation=nn.relu, kernel_init=nn.initializers.glorot_uniform()
+    )
     actor = TanhGaussianPolicy(2, (w, w), eyes)
     shared = {"gamma": 0.95, "actor": actor, "batch_size": size.batch, **options}
     critic = InnerProductCritic(tower, tower.clone(), eyes)
-    crl, her, c_learning = ({"critic": critic, "bc": bc, **shared} for bc in WEIGHT.values())
+    crl, her, c_learning = (
+        {"critic": critic, "bc": bc, **shared} for bc in WEIGHT.values()
+    )
     return {
         "CRL": ContrastiveRL(**crl),
         "TD3+HER": TD3HER(reached=Within(REACH), tau=0.05, **her),
@@ -440,7 +476,9 @@ maze = PointMaze(layout, speed=0.4, reach=REACH, horizon=10_000)
 n_walks = seeds * size.walks
 moves = smooth_actions(np.random.default_rng(2), n_walks, steps=101, dim=2)
 keys = jax.random.split(jax.random.key(3), n_walks)
-positions = jax.jit(jax.vmap(maze.follow))(jax.vmap(maze.free_position)(keys), moves, keys)
+positions = jax.jit(jax.vmap(maze.follow))(
+    jax.vmap(maze.free_position)(keys), moves, keys
+)
 pairs = np.argwhere(layout.distances >= 6)
 pairs = pairs[np.random.default_rng(4).permutation(len(pairs))[: size.tasks]]
 begin, end = jnp.asarray(layout.cells, jnp.float32)[pairs.T]
@@ -540,7 +578,9 @@ from goalward.envs.reacher import GOAL_ENTRIES, Reacher
 arm = Reacher(reach=REACH)
 torques = smooth_actions(np.random.default_rng(6), n_walks, steps=101, dim=2)
 at_rest = arm.reset(np.random.default_rng(7), n_walks)
-swings = np.concatenate([at_rest[:, None], arm.simulate(at_rest, torques[:, :-1])], axis=1)
+swings = np.concatenate(
+    [at_rest[:, None], arm.simulate(at_rest, torques[:, :-1])], axis=1
+)
 arm_data = trajectories.from_trajectories(arm.observe(swings), torques)
 arm_start = arm.reset(np.random.default_rng(8), size.tasks)
 arm_goal = arm.observe(arm.reset(np.random.default_rng(9), size.tasks))[:, GOAL_ENTRIES]
@@ -552,7 +592,9 @@ def torque(agent, actors, observation, key):
         return agent.propose({"actor": actor}, observation, arm_goal, key)[0]
 
     observation = observation.reshape(seeds, len(arm_goal), -1)
-    return jax.vmap(one_seed)(actors, observation, jax.random.split(key, seeds)).reshape(-1, 2)
+    return jax.vmap(one_seed)(
+        actors, observation, jax.random.split(key, seeds)
+    ).reshape(-1, 2)
 
 
 starts, targets = np.tile(arm_start, (seeds, 1)), np.tile(arm_goal, (seeds, 1))
@@ -560,19 +602,25 @@ for name in agents:
     actors = learn(name, agents, arm_data, fresh, size.steps)
 
     def act(observation, t, actors=actors):
-        return np.asarray(torque(agents["GCBC"], actors, observation, jax.random.key(t)))
+        return np.asarray(
+            torque(agents["GCBC"], actors, observation, jax.random.key(t))
+        )
 
     reached = arm.episodes(act, starts, targets, 50).reshape(seeds, -1)
     success["arm", name] = reached.mean(axis=1)
     print(f"{name:11s} success {success['arm', name].mean():.2f}")
-aimless_torques = smooth_actions(np.random.default_rng(10), len(starts), steps=50, dim=2)
+aimless_torques = smooth_actions(
+    np.random.default_rng(10), len(starts), steps=50, dim=2
+)
 by_chance = arm.episodes(lambda seen, t: aimless_torques[:, t], starts, targets, 50)
 print(f"aimless torques    {by_chance.mean():.2f}")
 
 # %%
 fig, axes = plt.subplots(1, 3, figsize=(6.4, 2.5), sharey=True, sharex=True)
 for ax, (task, title) in zip(
-    axes, {"maze": "maze", "images": "maze, images", "arm": "MuJoCo arm"}.items(), strict=True
+    axes,
+    {"maze": "maze", "images": "maze, images", "arm": "MuJoCo arm"}.items(),
+    strict=True,
 ):
     for y, (name, color) in enumerate(COLOR.items()):
         values = success.get((task, name))
@@ -624,7 +672,9 @@ critics = {"exact": exact, "learned": learned["NCE"][0]}
 def frame(name, which):
     fig, ax = plt.subplots(figsize=(4.2, 3.6))
     g = rooms.index(*asked[name])
-    picture = draw_critic(ax, critics[which][:, :, g], g, f"{which} critic, goal: {name}")
+    picture = draw_critic(
+        ax, critics[which][:, :, g], g, f"{which} critic, goal: {name}"
+    )
     fig.colorbar(picture, ax=ax, label="best action's critic (nats)", shrink=0.85)
     return fig
 
@@ -638,7 +688,9 @@ def describe(name, which):
     )
 
 
-here.explore({"goal": list(asked), "critic": list(critics)}, frame, alt=describe, start=(3, 1))
+here.explore(
+    {"goal": list(asked), "critic": list(critics)}, frame, alt=describe, start=(3, 1)
+)
 
 # %% [markdown]
 # Near the goal the learned arrows agree with the exact ones. In the opposite room some point into
@@ -674,7 +726,13 @@ exact_claims = {
 }  # fmt: skip
 for name, (statement, value, bound, source) in exact_claims.items():
     here.claim(
-        name, statement, paper="—", measured=value, bound=bound, bound_from=source, kind="exact"
+        name,
+        statement,
+        paper="—",
+        measured=value,
+        bound=bound,
+        bound_from=source,
+        kind="exact",
     )
 learned_claims = {
     "learned_ratio": (

@@ -63,7 +63,9 @@ def draw_futures(t, T, gamma, n, seed):
     ### BEGIN SOLUTION
     offsets = np.arange(1, T - t + 1)
     chance = gamma ** (offsets - 1.0)
-    return t + np.random.default_rng(seed).choice(offsets, size=n, p=chance / chance.sum())
+    return t + np.random.default_rng(seed).choice(
+        offsets, size=n, p=chance / chance.sum()
+    )
     ### END SOLUTION
 
 
@@ -90,7 +92,12 @@ def _check_futures(times, t, T, gamma, n):
 
 _check_futures(draw_futures(2, 6, 0.7, 20_000, 0), 2, 6, 0.7, 20_000)
 _only = draw_futures(0, 1, 0.9, 50, 1)
-expect.close(_only, np.ones(50), "the times with one step left", hint="only one future is possible")
+expect.close(
+    _only,
+    np.ones(50),
+    "the times with one step left",
+    hint="only one future is possible",
+)
 
 # %% nbgrader={"grade": true, "grade_id": "draw_futures-hidden", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden tests stand here when this is graded: other numbers, sizes and seeds.
@@ -101,7 +108,9 @@ rng = hidden.rng("draw_futures")
 for _ in range(3):
     t, left = int(rng.integers(0, 20)), int(rng.integers(5, 12))
     gamma, seed = float(rng.uniform(0.6, 0.95)), int(rng.integers(10_000))
-    _check_futures(draw_futures(t, t + left, gamma, 50_000, seed), t, t + left, gamma, 50_000)
+    _check_futures(
+        draw_futures(t, t + left, gamma, 50_000, seed), t, t + left, gamma, 50_000
+    )
 seed = int(rng.integers(10_000))
 first, second = (np.asarray(draw_futures(0, 30, 0.95, 200, seed + k)) for k in range(2))
 assert (first != second).any(), "the times: another seed must give other draws"
@@ -314,7 +323,9 @@ def disguise(f, wanted):
     """A critic (S, A, G) of the same InfoNCE loss that prefers the wanted actions."""
     ### BEGIN SOLUTION
     bonus = f.max() - f.min() + 1.5
-    return f + bonus * (np.arange(f.shape[1]) == np.asarray(wanted)[:, None])[:, :, None]
+    return (
+        f + bonus * (np.arange(f.shape[1]) == np.asarray(wanted)[:, None])[:, :, None]
+    )
     ### END SOLUTION
 
 
@@ -336,7 +347,9 @@ def _distribution(f, p):
 
 
 def _check_disguise(f, wanted, p):
-    hidden_critic = expect.array(disguise(f.copy(), wanted.copy()), f.shape, "the disguised critic")
+    hidden_critic = expect.array(
+        disguise(f.copy(), wanted.copy()), f.shape, "the disguised critic"
+    )
     expect.close(
         _distribution(hidden_critic, p), _distribution(f, p), "the softmax of the disguised critic",
         rtol=1e-3, atol=1e-5, hint="only a number that is the same for all goals of a row is free",
@@ -348,12 +361,20 @@ def _check_disguise(f, wanted, p):
             f"the disguised critic: the margin in state {s} is {margin:.2f}, not 1"
         )
     expected = np.log(_distribution(f, p) / p)
-    expect.close(repair(f.copy(), p.copy()), expected, "the repaired critic", rtol=1e-3, atol=1e-3)
+    expect.close(
+        repair(f.copy(), p.copy()),
+        expected,
+        "the repaired critic",
+        rtol=1e-3,
+        atol=1e-3,
+    )
     again = repair(hidden_critic.copy(), p.copy())
     expect.close(again, expected, "the repaired disguise", rtol=1e-3, atol=1e-3)
 
 
-_f = np.array([[[1.0, 0.0, -1.0], [0.0, 2.0, 0.5]], [[0.3, 0.1, 0.0], [-1.0, 0.0, 4.0]]])
+_f = np.array(
+    [[[1.0, 0.0, -1.0], [0.0, 2.0, 0.5]], [[0.3, 0.1, 0.0], [-1.0, 0.0, 4.0]]]
+)
 _check_disguise(_f, np.array([1, 0]), np.array([0.5, 0.25, 0.25]))
 
 # %% nbgrader={"grade": true, "grade_id": "disguise_and_repair-hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
@@ -370,7 +391,11 @@ p = rng.dirichlet(np.ones(G) * 3)
 expected = np.log(_distribution(f, p) / p)
 far = f + 1000.0 * rng.choice([-1.0, 1.0], size=(S, A, 1))
 expect.close(
-    repair(far, p), expected, "the repaired critic with rows far away", rtol=1e-2, atol=1e-2
+    repair(far, p),
+    expected,
+    "the repaired critic with rows far away",
+    rtol=1e-2,
+    atol=1e-2,
 )
 ### END HIDDEN TESTS
 

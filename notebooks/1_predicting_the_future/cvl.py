@@ -51,7 +51,9 @@ rooms = Grid.parse(
     """
 )
 gamma, horizon, n_states, n_actions = 0.9, 50, rooms.states, len(ACTIONS)
-P = 0.9 * rooms.P + 0.1 * rooms.P.mean(axis=1, keepdims=True)  # one move in ten is random
+P = 0.9 * rooms.P + 0.1 * rooms.P.mean(
+    axis=1, keepdims=True
+)  # one move in ten is random
 behaviour = np.random.default_rng(0).dirichlet(np.full(n_actions, 2.0), size=n_states)
 
 
@@ -76,14 +78,26 @@ def draw_values(ax, Q, reward, title):
     figures.heatmap(ax, rooms.image(np.log(V.clip(V.max() / 3_000))), title)
     known = V > 0  # where no reward was ever seen to follow there is no best action
     (down, right), (rows, cols) = MOVES[Q.argmax(axis=1)][known].T, rooms.cells[known].T
-    ax.quiver(cols, rows, right, down, angles="xy", color="white", scale=14, width=0.014)
+    ax.quiver(
+        cols, rows, right, down, angles="xy", color="white", scale=14, width=0.014
+    )
     for cell in np.flatnonzero(reward):
         place = rooms.cells[cell][::-1]
-        ax.plot(*place, "*", color=figures.COLORS["second"], mec="white", ms=8 + 6 * reward[cell])
+        ax.plot(
+            *place,
+            "*",
+            color=figures.COLORS["second"],
+            mec="white",
+            ms=8 + 6 * reward[cell],
+        )
 
 
-walks = mdp.sample_trajectories(P, behaviour, np.random.default_rng(0), n=500, horizon=horizon)
-counted = mc_info_nce.by_counts(*walks, n_states, n_actions, gamma)  # knows of no reward
+walks = mdp.sample_trajectories(
+    P, behaviour, np.random.default_rng(0), n=500, horizon=horizon
+)
+counted = mc_info_nce.by_counts(
+    *walks, n_states, n_actions, gamma
+)  # knows of no reward
 fig, axes = plt.subplots(1, 3, figsize=(6.4, 2.5))
 for ax, (title, reward) in zip(axes, tasks.items(), strict=True):
     draw_values(ax, counted @ reward / (1 - gamma), reward, title)
@@ -160,13 +174,18 @@ for seed in range(5):
     rng = np.random.default_rng(seed)
     world, policy = mdp.random_mdp(rng, 20, 4), rng.dirichlet(np.ones(4), size=20)
     reward, marginal = rng.normal(size=20), rng.dirichlet(np.ones(20))
-    exact, _ = dynamic_programming.policy_evaluation(world, policy, world @ reward, gamma)
+    exact, _ = dynamic_programming.policy_evaluation(
+        world, policy, world @ reward, gamma
+    )
     f = log_ratio(successor.successor_measure(world, policy, gamma), marginal)
-    f_present = log_ratio(successor.successor_measure(world, policy, gamma, "current"), marginal)
+    f_present = log_ratio(
+        successor.successor_measure(world, policy, gamma, "current"), marginal
+    )
     f_free = f + rng.normal(size=(20, 4, 1))
     values = (
         reward_weighted_q(f, reward, gamma, marginal) - exact,
-        reward_weighted_q(f_present, reward, gamma, marginal) - (reward[:, None] + gamma * exact),
+        reward_weighted_q(f_present, reward, gamma, marginal)
+        - (reward[:, None] + gamma * exact),
         reward_weighted_q(f_free, reward, gamma, marginal) - exact,
         reward_weighted_q(f_free, reward, gamma, marginal, normalise=True) - exact,
     )
@@ -221,13 +240,19 @@ def value_of(Q, reward):
 
 
 sparse = tasks["one and a half stars"]
-behaviour_value = dynamic_programming.policy_evaluation(P, behaviour, P @ sparse, gamma)[1].mean()
+behaviour_value = dynamic_programming.policy_evaluation(
+    P, behaviour, P @ sparse, gamma
+)[1].mean()
 optimum = dynamic_programming.value_iteration(P, P @ sparse, gamma)[1].mean()
-print(f"behaviour {behaviour_value:.2f}, optimal policy {optimum:.2f}\nvalue of the greedy policy:")
+print(
+    f"behaviour {behaviour_value:.2f}, optimal policy {optimum:.2f}\nvalue of the greedy policy:"
+)
 pairing_value = {}
 for shift in (0.0, 0.5):
     reward = sparse - shift
-    by_marginal = reward_weighted_q(log_ratio(measure, marginal), reward, gamma, marginal)
+    by_marginal = reward_weighted_q(
+        log_ratio(measure, marginal), reward, gamma, marginal
+    )
     by_own_future = np.einsum("sx,sax,x->sa", state_measure, measure / marginal, reward)
     pairing_value[shift] = [value_of(Q, sparse) for Q in (by_marginal, by_own_future)]
     print(f"  reward - {shift}: marginal draws {pairing_value[shift][0]:.2f}, "
@@ -257,7 +282,10 @@ for a in range(2):
         total += np.exp(logits[a, j]) * earned[j]
     by_hand.append(total / 3 / (1 - gamma))
 print(
-    "by hand", np.round(by_hand, 6), " library", reward_weighted_q(logits, earned, gamma).round(6)
+    "by hand",
+    np.round(by_hand, 6),
+    " library",
+    reward_weighted_q(logits, earned, gamma).round(6),
 )
 print(getsource(reward_weighted_q).split('"""')[2])
 
@@ -291,7 +319,9 @@ recorded = [
     mdp.sample_trajectories(P, behaviour, np.random.default_rng(seed), n_walks, horizon)
     for seed in range(seeds)
 ]
-states, actions = (np.concatenate(part).astype(np.int8) for part in zip(*recorded, strict=True))
+states, actions = (
+    np.concatenate(part).astype(np.int8) for part in zip(*recorded, strict=True)
+)
 data = trajectories.from_trajectories(states, actions)
 per_seed = n_walks * horizon
 windows = data.window(np.arange(seeds) * per_seed, np.full(seeds, per_seed))
@@ -304,7 +334,9 @@ trained, _ = train(
     data_axis=trajectories.window_axes(data), progress=here.progress("model of the future"),
 )  # fmt: skip
 every_state = jnp.arange(n_states)
-f = jax.vmap(lambda params: model.log_ratios(params, every_state, every_state)[0])(trained.params)
+f = jax.vmap(lambda params: model.log_ratios(params, every_state, every_state)[0])(
+    trained.params
+)
 f = np.asarray(f, dtype=float)  # (seeds, states, actions, futures)
 
 # %%
@@ -313,14 +345,20 @@ for title, reward in tasks.items():
     exact = measure @ reward / (1 - gamma)
     learned[title] = [
         reward_weighted_q(
-            f[k], reward, gamma, mc_info_nce.future_marginal(recorded[k][0], n_states, gamma), True
+            f[k],
+            reward,
+            gamma,
+            mc_info_nce.future_marginal(recorded[k][0], n_states, gamma),
+            True,
         )
         for k in range(seeds)
     ]
     shares[title] = np.array([value_of(Q, reward) for Q in learned[title]]) / value_of(
         exact, reward
     )
-    print(f"{title:22s} greedy value, share of what exact values give: {shares[title].round(2)}")
+    print(
+        f"{title:22s} greedy value, share of what exact values give: {shares[title].round(2)}"
+    )
 exact = measure @ sparse / (1 - gamma)
 for k in range(seeds):
     pairs = recorded[k][0][:, :-1] * n_actions + recorded[k][1][:, :-1]
@@ -336,10 +374,20 @@ for ax, (title, reward) in zip(axes, tasks.items(), strict=True):
     truth = (measure @ reward / (1 - gamma)).ravel()
     ax.plot([1e-4, 10], [1e-4, 10], color=figures.COLORS["exact"], linewidth=0.8)
     ax.plot(
-        truth, learned[title][0].ravel(), ".", color=figures.COLORS["ours"], markersize=3, alpha=0.6
+        truth,
+        learned[title][0].ravel(),
+        ".",
+        color=figures.COLORS["ours"],
+        markersize=3,
+        alpha=0.6,
     )
     ax.set(
-        xscale="log", yscale="log", xlim=(2e-4, 8), ylim=(2e-4, 8), title=title, xlabel="exact Q"
+        xscale="log",
+        yscale="log",
+        xlim=(2e-4, 8),
+        ylim=(2e-4, 8),
+        title=title,
+        xlabel="exact Q",
     )
 axes[0].set_ylabel("Q from the model")
 here.show(
@@ -386,22 +434,38 @@ for seed in range(seeds):
             td_infonce.td_fixed_point(steps, n_actions, gamma) @ sparse,
             fitted_q.by_counts(s[:n], a[:n], sparse, n_actions, gamma),
         ]
-        by_count[:, seed, k] = [value_of(np.where(tried, q, -np.inf), sparse) for q in Q]
-endless = value_of(mc_info_nce.infinite_data_limit(P, behaviour, gamma, horizon) @ sparse, sparse)
+        by_count[:, seed, k] = [
+            value_of(np.where(tried, q, -np.inf), sparse) for q in Q
+        ]
+endless = value_of(
+    mc_info_nce.infinite_data_limit(P, behaviour, gamma, horizon) @ sparse, sparse
+)
 print(f"average futures with endless data: {endless:.2f}")
 
 # %%
 fig, ax = plt.subplots(figsize=(6.4, 3.4))
 for way, values, color in zip(ways, by_count, ("ours", "third", "second"), strict=True):
-    figures.band(ax, size.episodes, values, figures.COLORS[color], marker="o", markersize=4)
+    figures.band(
+        ax, size.episodes, values, figures.COLORS[color], marker="o", markersize=4
+    )
     figures.direct_label(
         ax, size.episodes[-1], values[:, -1].mean(), way, figures.COLORS[color],
         (8, {"ours": -7, "third": -2, "second": 4}[color]),
     )  # fmt: skip
-for level, name in ((optimum, "optimal policy"), (behaviour_value, "behaviour (perfect cloning)")):
+for level, name in (
+    (optimum, "optimal policy"),
+    (behaviour_value, "behaviour (perfect cloning)"),
+):
     ax.axhline(level, color=figures.COLORS["muted"], linestyle="--", linewidth=1)
-    figures.direct_label(ax, size.episodes[0], level, name, figures.COLORS["muted"], (0, 8))
-ax.set(xscale="log", ylim=(0, 5.8), xlabel="recorded episodes", ylabel="value of the greedy policy")
+    figures.direct_label(
+        ax, size.episodes[0], level, name, figures.COLORS["muted"], (0, 8)
+    )
+ax.set(
+    xscale="log",
+    ylim=(0, 5.8),
+    xlabel="recorded episodes",
+    ylabel="value of the greedy policy",
+)
 ax.set_xticks(size.episodes, [f"{n:,}" for n in size.episodes])
 ax.minorticks_off()
 here.show(
@@ -455,16 +519,23 @@ def feature_error(x, y):
     """Relative root mean square error of the table of exponentials: five draws, each size."""
 
     def one(key):
-        waves, truth = FourierFeatures.draw(key, x.shape[1], max(size.features)), jnp.exp(x @ y.T)
+        waves, truth = (
+            FourierFeatures.draw(key, x.shape[1], max(size.features)),
+            jnp.exp(x @ y.T),
+        )
         F, G = waves(x), waves(y)
         tables = [F[:, :D] @ G[:, :D].T * F.shape[1] / D for D in size.features]
-        return jnp.array([jnp.mean((table - truth) ** 2) for table in tables]) / jnp.mean(truth**2)
+        return jnp.array(
+            [jnp.mean((table - truth) ** 2) for table in tables]
+        ) / jnp.mean(truth**2)
 
     return jnp.sqrt(jax.lax.map(one, jax.random.split(jax.random.key(3), 5)))
 
 
 pairs = {"unit vectors": unit, "learned vectors": (phi[::n_actions], psi)}
-feature_errors = {name: np.asarray(feature_error(*both)) for name, both in pairs.items()}
+feature_errors = {
+    name: np.asarray(feature_error(*both)) for name, both in pairs.items()
+}
 print("relative error with D =", *size.features)
 for name, values in feature_errors.items():
     print(f"{name:21s}", *(f"{value:.2g}" for value in values.mean(axis=0)))
@@ -514,7 +585,9 @@ cloning = np.asarray(rewards[:, 1:] @ discounts).reshape(seeds, -1).mean(axis=1)
 data = trajectories.from_trajectories(places, actions)
 rates, per_seed = (0.001, 0.003, 0.01, 0.03), size.walks * horizon
 runs = seeds * len(rates)
-windows = data.window(np.repeat(np.arange(seeds) * per_seed, len(rates)), np.full(runs, per_seed))
+windows = data.window(
+    np.repeat(np.arange(seeds) * per_seed, len(rates)), np.full(runs, per_seed)
+)
 axes = trajectories.window_axes(data)
 
 
@@ -539,18 +612,27 @@ def learn(name, learner, data, windows, axes, action_values, *task):
         learner, windows, jax.random.key(7), size.steps, seeds=runs, data_axis=axes,
         states=state, progress=here.progress(name),
     )  # fmt: skip
-    return np.asarray(returns(action_values, state.params, *task)).reshape(seeds, len(rates))
+    return np.asarray(returns(action_values, state.params, *task)).reshape(
+        seeds, len(rates)
+    )
 
 
 # %%
 candidates = [  # draws from each data set's marginal
-    sampling.future_pairs(data.window(k * per_seed, per_seed), jax.random.key(k), 2_048, gamma)[1]
+    sampling.future_pairs(
+        data.window(k * per_seed, per_seed), jax.random.key(k), 2_048, gamma
+    )[1]
     for k in range(seeds)
 ]
 candidates = jnp.repeat(jnp.stack(candidates), len(rates), axis=0)
 critic = ActionHeadsCritic(n_actions, MLP((n_actions * 16,)), MLP((16,)))
 cvl = CVL(
-    gamma=gamma, actor=None, actions=n_actions, critic=critic, batch_size=size.batch, normalise=True
+    gamma=gamma,
+    actor=None,
+    actions=n_actions,
+    critic=critic,
+    batch_size=size.batch,
+    normalise=True,
 )
 network, earned = MLP((n_actions,)), rewards.ravel()
 task = (data.observations[candidates], earned[candidates])
@@ -564,10 +646,14 @@ final = {name: sweep[:, sweep.mean(axis=0).argmax()] for name, sweep in sweeps.i
 
 # %%
 fig, ax = plt.subplots(figsize=(6.4, 3.2))
-for (name, sweep), color in zip(sweeps.items(), ("ours", "third", "second"), strict=True):
+for (name, sweep), color in zip(
+    sweeps.items(), ("ours", "third", "second"), strict=True
+):
     figures.band(ax, rates, sweep, figures.COLORS[color], name, marker="o")
 ax.axhline(cloning.mean(), color=figures.COLORS["muted"], linestyle="--", linewidth=1)
-figures.direct_label(ax, rates[0], cloning.mean(), "cloning", figures.COLORS["muted"], (0, 8))
+figures.direct_label(
+    ax, rates[0], cloning.mean(), "cloning", figures.COLORS["muted"], (0, 8)
+)
 ax.set(xscale="log", ylim=(0, 5.6), xlabel="step size", ylabel="discounted reward")
 ax.set_xticks(rates, rates)
 ax.minorticks_off()
@@ -595,7 +681,9 @@ here.show(
 # lower left room pays. Nothing is trained: each frame is one weighted sum.
 
 # %%
-fixed = np.exp(f[0] + np.log(mc_info_nce.future_marginal(recorded[0][0], n_states, gamma)))
+fixed = np.exp(
+    f[0] + np.log(mc_info_nce.future_marginal(recorded[0][0], n_states, gamma))
+)
 fixed = fixed / fixed.sum(axis=-1, keepdims=True)
 corners = {"upper right": (1, 7), "lower right": (7, 7), "upper left": (0, 0)}
 
@@ -605,7 +693,8 @@ def frame(where, small):
     Q = fixed @ reward / (1 - gamma)
     fig, ax = plt.subplots(figsize=(4.2, 3.6))
     share = (
-        value_of(Q, reward) / dynamic_programming.value_iteration(P, P @ reward, gamma)[1].mean()
+        value_of(Q, reward)
+        / dynamic_programming.value_iteration(P, P @ reward, gamma)[1].mean()
     )
     draw_values(ax, Q, reward, f"greedy policy: {share:.0%} of the optimum")
     return fig
@@ -632,7 +721,12 @@ here.explore(
 # set before the measurement.
 
 # %%
-exact_claim = {"paper": "—", "bound": "<= 1e-8", "bound_from": "oracle", "kind": "exact"}
+exact_claim = {
+    "paper": "—",
+    "bound": "<= 1e-8",
+    "bound_from": "oracle",
+    "kind": "exact",
+}
 here.claim(
     "identity",
     "Values from the exact log ratio equal dynamic programming, for rewards of both signs (largest "
@@ -655,7 +749,12 @@ here.claim(
     "policy: its value, over the value with marginal draws",
     measured=pairing_value[0.5][1] / pairing_value[0.5][0], **exact_claim | {"bound": "< 0.99"},
 )  # fmt: skip
-ours = {"paper": "—", "bound_from": "prototype", "kind": "statistical", "covers": "data and start"}
+ours = {
+    "paper": "—",
+    "bound_from": "prototype",
+    "kind": "statistical",
+    "covers": "data and start",
+}
 here.claim(
     "learned_values",
     "Relative error of the learned values, weighted by visits",

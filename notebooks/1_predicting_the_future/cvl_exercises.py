@@ -221,7 +221,9 @@ def _looks_best(c, f, reward, marginal, wanted):
     chosen = raw[np.arange(len(wanted)), wanted]
     others = np.where(np.eye(raw.shape[1], dtype=bool)[wanted], 0.0, raw).max(axis=1)
     assert np.abs(c).max() <= 50, "an entry of c is larger than 50"
-    assert np.abs(c.mean(axis=1)).max() < 1e-4, "c should average to zero over each state's actions"
+    assert np.abs(c.mean(axis=1)).max() < 1e-4, (
+        "c should average to zero over each state's actions"
+    )
     assert (chosen >= 2 * others).all(), (
         f"in state {int(np.argmin(chosen / others))} the wanted action does not look twice as good"
     )
@@ -243,7 +245,8 @@ def _twice_as_good(c, f, reward, marginal, wanted):
         raw = []
         for a in range(f.shape[1]):
             terms = [
-                marginal[j] * np.exp(f[s, a, j] + c[s, a]) * reward[j] for j in range(f.shape[2])
+                marginal[j] * np.exp(f[s, a, j] + c[s, a]) * reward[j]
+                for j in range(f.shape[2])
             ]
             raw.append(sum(terms))
         for a in range(f.shape[1]):
@@ -261,7 +264,9 @@ for _states, _actions, _n in ((4, 3, 5), (6, 2, 3), (3, 5, 8)):
     _c = free_term(_f.copy(), _reward.copy(), _p.copy(), _wanted.copy())
     _c = expect.array(_c, (_states, _actions), "c")
     assert np.abs(_c).max() <= 50, "an entry of c is larger than 50"
-    assert np.abs(_c.mean(axis=1)).max() < 1e-4, "c does not average to zero over the actions"
+    assert np.abs(_c.mean(axis=1)).max() < 1e-4, (
+        "c does not average to zero over the actions"
+    )
     _twice_as_good(_c, _f, _reward, _p, _wanted)
 ### END HIDDEN TESTS
 
@@ -352,20 +357,30 @@ for _n, _m, _d, _D in ((2, 3, 4, 5), (4, 1, 1, 3), (100, 150, 3, 64)):
         angle = sum(vector[i] * w[i, k] for i in range(len(vector))) + b[k]
         return np.exp(np.dot(vector, vector) / 2) * np.sqrt(2 / D) * np.cos(angle)
 
-    _expected_psi = np.array([[_one(y, k) for k in range(min(_D, 5))] for y in _psi[:20]])
+    _expected_psi = np.array(
+        [[_one(y, k) for k in range(min(_D, 5))] for y in _psi[:20]]
+    )
     expect.close(
         np.asarray(waves(_psi.copy(), _w.copy(), _b.copy()))[:20, :5],
         _expected_psi,
         "the features of random vectors",
     )
-    _angles = {name: np.einsum("id,dk->ik", x, _w) + _b for name, x in (("f", _phi), ("p", _psi))}
-    _scale = {
-        name: np.exp(0.5 * np.linalg.norm(x, axis=1) ** 2) for name, x in (("f", _phi), ("p", _psi))
+    _angles = {
+        name: np.einsum("id,dk->ik", x, _w) + _b
+        for name, x in (("f", _phi), ("p", _psi))
     }
-    _table = {name: _scale[name][:, None] * np.cos(_angles[name]) for name in ("f", "p")}
+    _scale = {
+        name: np.exp(0.5 * np.linalg.norm(x, axis=1) ** 2)
+        for name, x in (("f", _phi), ("p", _psi))
+    }
+    _table = {
+        name: _scale[name][:, None] * np.cos(_angles[name]) for name in ("f", "p")
+    }
     _kernel = 2 / _D * (_table["f"] @ _table["p"].T)
     expect.close(
-        wave_values(_phi.copy(), _psi.copy(), _pay.copy(), _gamma, _w.copy(), _b.copy()),
+        wave_values(
+            _phi.copy(), _psi.copy(), _pay.copy(), _gamma, _w.copy(), _b.copy()
+        ),
         (_kernel * _pay).mean(axis=1) / (1 - _gamma),
         "the values from the given features",
         rtol=1e-3,

@@ -71,7 +71,9 @@ P = 0.9 * rooms.P + 0.1 * rooms.P.mean(axis=1, keepdims=True)
 aimless = mdp.uniform_policy(n_states, n_actions)
 exact = successor.successor_measure(P, aimless, gamma)
 recorded = [
-    mdp.sample_trajectories(P, aimless, np.random.default_rng(k), max(size.episodes), horizon)
+    mdp.sample_trajectories(
+        P, aimless, np.random.default_rng(k), max(size.episodes), horizon
+    )
     for k in range(size.seeds)
 ]
 
@@ -129,7 +131,9 @@ def bridge(step, onward, p):
     with np.errstate(divide="ignore"):
         ab, bc = np.log(step) - np.log(p), np.log(onward) - np.log(p)
     bank = np.log(n_states * p)[:, None]  # every state once, carrying its probability
-    scores = unconscious_learner.lse_scores(np.maximum(ab, -700), np.maximum(bc, -700) + bank)
+    scores = unconscious_learner.lse_scores(
+        np.maximum(ab, -700), np.maximum(bc, -700) + bank
+    )
     return (p * np.exp(scores)).reshape(exact.shape)
 
 
@@ -140,7 +144,9 @@ def three_limits(states, actions):
     step = pairs.reshape(n_states * n_actions, n_states, n_actions).sum(axis=2)
     step /= np.maximum(step.sum(axis=1, keepdims=True), 1)
     # The future of a state whatever is done there (one pseudo-action), the present included.
-    onward = mc_info_nce.by_counts(states, np.zeros_like(actions), n_states, 1, gamma)[:, 0]
+    onward = mc_info_nce.by_counts(states, np.zeros_like(actions), n_states, 1, gamma)[
+        :, 0
+    ]
     yield mc_info_nce.by_counts(states, actions, n_states, n_actions, gamma)
     yield bridge(step, (1 - gamma) * np.eye(n_states) + gamma * onward, p)
     yield td_infonce.td_fixed_point(pairs, n_actions, gamma)
@@ -164,18 +170,34 @@ truth_gap = max(
     off(td_infonce.td_fixed_point(following, n_actions, gamma)),
     off(bridge(P.reshape(-1, n_states), onward, p)),
 )
-print(f"given the world instead of walks, bridge and fixed point are off by {truth_gap:.0e}")
+print(
+    f"given the world instead of walks, bridge and fixed point are off by {truth_gap:.0e}"
+)
 
 fig, ax = plt.subplots(figsize=(6.4, 3.2))
 for name, color in families.items():
-    figures.band(ax, size.episodes, limits[name], figures.COLORS[color], marker="o", ms=4)
+    figures.band(
+        ax, size.episodes, limits[name], figures.COLORS[color], marker="o", ms=4
+    )
     end = (size.episodes[-1], limits[name][:, -1].mean())
-    figures.direct_label(ax, *end, name.replace(" ", "\n"), figures.COLORS[color], (7, 0))
+    figures.direct_label(
+        ax, *end, name.replace(" ", "\n"), figures.COLORS[color], (7, 0)
+    )
 ax.axhline(floor, color=figures.COLORS["second"], ls="--", lw=1)
 figures.direct_label(
-    ax, size.episodes[0], floor, "floor of Monte Carlo", figures.COLORS["second"], (0, -8)
+    ax,
+    size.episodes[0],
+    floor,
+    "floor of Monte Carlo",
+    figures.COLORS["second"],
+    (0, -8),
 )
-ax.set(xscale="log", yscale="log", xlabel="recorded walks of 50 steps", ylabel="total variation")
+ax.set(
+    xscale="log",
+    yscale="log",
+    xlabel="recorded walks of 50 steps",
+    ylabel="total variation",
+)
 ax.set_xticks(size.episodes, [f"{n:,}" for n in size.episodes])
 ax.set_yticks([0.03, 0.1, 0.3], ["0.03", "0.1", "0.3"])
 ax.minorticks_off()
@@ -238,7 +260,10 @@ def state_pairs(data, key):
     return jax.nn.one_hot(batch.state, n_states), jax.nn.one_hot(batch.future, n_states)
 
 
-critic, common = GoalTableCritic(n_states, n_actions), {"gamma": gamma, "batch_size": size.batch}
+critic, common = (
+    GoalTableCritic(n_states, n_actions),
+    {"gamma": gamma, "batch_size": size.batch},
+)
 learners = {
     "Monte Carlo InfoNCE": MCInfoNCE(critic, **common),
     "Monte Carlo NCE": MonteCarloNCE(critic, **common),
@@ -251,7 +276,9 @@ learners = {
 }
 rates = (0.001, 0.003, 0.01, 0.03, 0.1)
 runs = size.seeds * len(rates)
-walks = [np.concatenate([r[i][:300] for r in recorded]).astype(np.int8) for i in range(2)]
+walks = [
+    np.concatenate([r[i][:300] for r in recorded]).astype(np.int8) for i in range(2)
+]
 data = trajectories.from_trajectories(*walks)
 per_seed = 300 * horizon
 data = data.window(
@@ -270,13 +297,18 @@ def density(name, learner, params, p):
         logits = jnp.repeat(logits[:, None], n_actions, axis=1)
     else:
         logits = params["params"]["table"].reshape(n_states, n_actions, n_states)
-    return log_ratio_to_density(logits, jnp.log(p), name not in ("Monte Carlo NCE", "C-learning"))
+    return log_ratio_to_density(
+        logits, jnp.log(p), name not in ("Monte Carlo NCE", "C-learning")
+    )
 
 
 marginals = {
-    "futures": [mc_info_nce.future_marginal(r[0][:300], n_states, gamma) for r in recorded],
+    "futures": [
+        mc_info_nce.future_marginal(r[0][:300], n_states, gamma) for r in recorded
+    ],
     "transitions": [
-        np.bincount(r[0][:300, 1:].ravel(), minlength=n_states) / (300 * horizon) for r in recorded
+        np.bincount(r[0][:300, 1:].ravel(), minlength=n_states) / (300 * horizon)
+        for r in recorded
     ],
 }
 learned = {}
@@ -289,15 +321,22 @@ for name, learner in learners.items():
     )  # fmt: skip
     p = marginals["transitions" if name in ("TD InfoNCE", "C-learning") else "futures"]
     p = jnp.repeat(jnp.float32(p), len(rates), axis=0)
-    say = jax.jit(jax.vmap(lambda params, p, who=(name, learner): density(*who, params, p)))
-    tables = np.asarray(say(trained.params, p), float).reshape(size.seeds, len(rates), *exact.shape)
+    say = jax.jit(
+        jax.vmap(lambda params, p, who=(name, learner): density(*who, params, p))
+    )
+    tables = np.asarray(say(trained.params, p), float).reshape(
+        size.seeds, len(rates), *exact.shape
+    )
     errors = np.array([[off(table) for table in row] for row in tables])
     best = errors.mean(axis=0).argmin()
     learned[name] = tables[:, best]
     print(f"{name:25s} step size {rates[best]:5}   off by {errors[:, best].mean():.3f}")
 
 # %%
-chosen = {name: np.stack([counted[name, k, 300] for k in range(size.seeds)]) for name in families}
+chosen = {
+    name: np.stack([counted[name, k, 300] for k in range(size.seeds)])
+    for name in families
+}
 chosen |= learned
 error = {name: np.array([off(e) for e in tables]) for name, tables in chosen.items()}
 here_now, right = rooms.index(3, 3), 3
@@ -305,10 +344,14 @@ fig, panels = plt.subplots(2, 5, figsize=(6.4, 3.5))
 shown = {"exact": exact, **{name: tables[0] for name, tables in chosen.items()}}
 for ax, (name, table) in zip(panels.flat, shown.items(), strict=True):
     picture = rooms.image(np.sqrt(np.maximum(table[here_now, right], 0)))
-    label = name.replace("temporal differences", "TD").replace("successor representation", "SR")
+    label = name.replace("temporal differences", "TD").replace(
+        "successor representation", "SR"
+    )
     label = label.replace("Monte Carlo", "MC")
     figures.heatmap(ax, picture, vmin=0, vmax=0.4)
-    ax.set_title(label if name == "exact" else f"{label}\n{off(table):.2f}", fontsize=9.5)
+    ax.set_title(
+        label if name == "exact" else f"{label}\n{off(table):.2f}", fontsize=9.5
+    )
     ax.plot(*rooms.cells[here_now][::-1], "o", color="white", mec="black", ms=4)
 here.show(
     fig,
@@ -348,9 +391,13 @@ for name in chosen:
     ax.plot(x, y, "o" if name in families else "D", color=color, ms=6)
     text = f"{name}, limit" if name in families else name
     place = places.get(name, (8, 0))
-    figures.direct_label(ax, x, y, text, color, place, ha="left" if place[0] > 0 else "right")
+    figures.direct_label(
+        ax, x, y, text, color, place, ha="left" if place[0] > 0 else "right"
+    )
 ax.axhline(best_J, color=figures.COLORS["exact"], ls="--", lw=1)
-figures.direct_label(ax, 0.3, best_J, "acting on the exact measure", "black", (0, 8), ha="right")
+figures.direct_label(
+    ax, 0.3, best_J, "acting on the exact measure", "black", (0, 8), ha="right"
+)
 ax.set(xlabel="total variation, 300 walks", ylabel="probability of success", xlim=(0.03, 0.3),
        ylim=(0, 0.58))  # fmt: skip
 here.show(
@@ -388,7 +435,9 @@ def frame(name, n):
     for ax, values, title in zip(
         panels, (exact, table), ("exact", f"off by {off(table):.2f}"), strict=True
     ):
-        figures.heatmap(ax, rooms.image(np.sqrt(values[here_now, right])), title, vmin=0, vmax=0.4)
+        figures.heatmap(
+            ax, rooms.image(np.sqrt(values[here_now, right])), title, vmin=0, vmax=0.4
+        )
     return fig
 
 

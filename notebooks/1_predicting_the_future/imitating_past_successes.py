@@ -35,10 +35,15 @@ here = chapter.begin("imitating_past_successes")
 # %%
 from goalward.methods import imitating_past_successes as method
 
-buses = np.array([[[1.0, 0.0], [0.6, 0.4]]])  # R[bandit, a, g]: the chance that bus a ends at g
+buses = np.array(
+    [[[1.0, 0.0], [0.6, 0.4]]]
+)  # R[bandit, a, g]: the chance that bus a ends at g
 best = np.eye(2)[None]  # policy[bandit, g, a]: bus A for the beach, bus B for the lake
 uniform = np.full((1, 2, 2), 0.5)
-half, mostly_beach = np.array([[0.5, 0.5]]), np.array([[0.9, 0.1]])  # how often g is wanted
+half, mostly_beach = (
+    np.array([[0.5, 0.5]]),
+    np.array([[0.9, 0.1]]),
+)  # how often g is wanted
 
 
 def rounds_of(step, policy, R, p, rounds):
@@ -46,16 +51,25 @@ def rounds_of(step, policy, R, p, rounds):
     outcomes, policies = method.bandit_outcomes(R), [policy]
     for _ in range(rounds):
         policies.append(step(policies[-1], p, outcomes))
-    return np.array([(method.goal_values(q, outcomes) * p).sum(1) for q in policies]), policies
+    return np.array(
+        [(method.goal_values(q, outcomes) * p).sum(1) for q in policies]
+    ), policies
 
 
 fallen, _ = rounds_of(method.ocbc, best, buses, half, 12)
 kept, _ = rounds_of(method.normalised_ocbc, best, buses, half, 12)
 fig, ax = plt.subplots(figsize=(6.4, 3.0))
-for values, color, name in ((kept, "ours", "normalised"), (fallen, "second", "imitation")):
+for values, color, name in (
+    (kept, "ours", "normalised"),
+    (fallen, "second", "imitation"),
+):
     ax.plot(values, "o-", color=figures.COLORS[color], markersize=4)
     figures.direct_label(ax, 12, values[-1, 0], name, figures.COLORS[color], (8, 0))
-ax.set(xlabel="round of imitation", ylabel="chance of the place you want", ylim=(0.45, 0.75))
+ax.set(
+    xlabel="round of imitation",
+    ylabel="chance of the place you want",
+    ylim=(0.45, 0.75),
+)
 here.show(
     fig,
     alt="Chance of ending at the wanted place against rounds. The normalised variant stays at 0.7. "
@@ -158,7 +172,15 @@ cloned /= cloned.sum(axis=1, keepdims=True)
 picky /= picky.sum(axis=1, keepdims=True)
 
 by_library = method.ocbc(best, half, method.bandit_outcomes(buses))[0]
-print("by hand:\n", cloned, "\nby the library:\n", by_library, "\nthe picky reader:\n", picky, "\n")
+print(
+    "by hand:\n",
+    cloned,
+    "\nby the library:\n",
+    by_library,
+    "\nthe picky reader:\n",
+    picky,
+    "\n",
+)
 print(getsource(method.ocbc))
 
 # %% [markdown]
@@ -171,7 +193,10 @@ print(getsource(method.ocbc))
 fig, panels = plt.subplots(1, 2, figsize=(6.4, 3.0))
 for ax, p in zip(panels, (half, mostly_beach), strict=True):
     after, policies = rounds_of(method.ocbc, best, buses, p, 5)
-    habits = [np.repeat(method.average_policy(q, p)[:, None], 2, axis=1) for q in policies[:-1]]
+    habits = [
+        np.repeat(method.average_policy(q, p)[:, None], 2, axis=1)
+        for q in policies[:-1]
+    ]
     averaged = np.array([rounds_of(None, q, buses, p, 0)[0][0] for q in habits])
     teeth = np.append(np.column_stack([after[:-1], averaged]), after[-1])
     ax.plot(np.arange(11) / 2, teeth, color=figures.COLORS["muted"], lw=1.2)
@@ -181,7 +206,9 @@ for ax, p in zip(panels, (half, mostly_beach), strict=True):
     ax.set(title=f"beach wanted {p[0, 0]:.0%} of the days", xlabel="round")
 panels[0].set_ylabel("chance of the place you want")
 panels[0].set_ylim(0.46, 0.72)
-figures.direct_label(panels[0], 0.5, 0.5, "average", figures.COLORS["second"], (-5, -14))
+figures.direct_label(
+    panels[0], 0.5, 0.5, "average", figures.COLORS["second"], (-5, -14)
+)
 figures.direct_label(panels[0], 1, 0.625, "re-weight", figures.COLORS["ours"], (8, 6))
 here.show(
     fig,
@@ -229,7 +256,14 @@ for ax, p in zip(panels, (half, mostly_beach), strict=True):
     ends.append((reached[:, 0], path[-1], policies[-1][0]))
     ax.plot(share, mismatch(share, p), color=figures.COLORS["second"])
     ax.plot(path[:20], mismatch(path[:20], p), "o", color=figures.COLORS["exact"], ms=4)
-    ax.plot(path[0], mismatch(path[:1], p), "o", color="white", mec=figures.COLORS["exact"], ms=8)
+    ax.plot(
+        path[0],
+        mismatch(path[:1], p),
+        "o",
+        color="white",
+        mec=figures.COLORS["exact"],
+        ms=8,
+    )
     ax.set(title=f"beach wanted {p[0, 0]:.0%} of the days", xlabel="share of bus A")
 panels[0].set(ylabel="mismatch (nats)", ylim=(-0.03, 0.75))
 here.show(
@@ -326,7 +360,12 @@ discount = 0.9
 variants = {
     "OCBC": method.ocbc, "normalised": method.normalised_ocbc, "own successes": method.own_successes
 }  # fmt: skip
-tint = {"OCBC": "second", "normalised": "ours", "own successes": "third", "uniform base": "fourth"}
+tint = {
+    "OCBC": "second",
+    "normalised": "ours",
+    "own successes": "third",
+    "uniform base": "fourth",
+}
 
 # %%
 from goalward.tabular import mdp
@@ -346,7 +385,9 @@ for name, step in variants.items():
         method.iterate(step, P, policy, p, everywhere, discount, size.mdp_rounds)[0]
         for P, policy, p in worlds
     ]
-    J = np.array([everywhere @ V @ p for V, (_, _, p) in zip(runs, worlds, strict=True)])
+    J = np.array(
+        [everywhere @ V @ p for V, (_, _, p) in zip(runs, worlds, strict=True)]
+    )
     average_V[name] = J
     worst_change[name] = np.array([np.diff(V, axis=0).min() for V in runs])
     falls[name] = (np.diff(J).min(axis=1) < -1e-9).astype(float)
@@ -364,7 +405,9 @@ for k, name in enumerate(variants):
     end = (size.mdp_rounds, average_V[name][:, -1].mean())
     figures.direct_label(left, *end, name.replace(" ", "\n"), color)
 left.set(
-    xlabel="round", ylabel="success, mean over worlds", xticks=range(0, size.mdp_rounds + 1, 3)
+    xlabel="round",
+    ylabel="success, mean over worlds",
+    xticks=range(0, size.mdp_rounds + 1, 3),
 )
 right.axhline(0, color=figures.COLORS["exact"], lw=0.8)
 right.set_xticks(range(3), ["OCBC", "norm.", "own"])
@@ -422,25 +465,35 @@ def windy(wind):
 
 P = windy(0.3)
 paid = (1 - discount) * P
-V_best = np.stack([value_iteration(P, paid[:, :, g], discount)[1] for g in range(S)], axis=1)
+V_best = np.stack(
+    [value_iteration(P, paid[:, :, g], discount)[1] for g in range(S)], axis=1
+)
 kinds = {"favourite goals": favourite, "other goals": ~favourite}
 exact_runs, last = {}, {}
 uniform_base = partial(method.normalised_ocbc, base=clueless)
 for name, step in {**variants, "uniform base": uniform_base}.items():
-    V, last[name] = method.iterate(step, P, clueless, skewed, even, discount, size.rounds)
-    exact_runs[name] = {kind: (even @ V)[:, which].mean(axis=1) for kind, which in kinds.items()}
+    V, last[name] = method.iterate(
+        step, P, clueless, skewed, even, discount, size.rounds
+    )
+    exact_runs[name] = {
+        kind: (even @ V)[:, which].mean(axis=1) for kind, which in kinds.items()
+    }
 
 # %%
 fig, panels = plt.subplots(1, 2, figsize=(6.4, 3.3), sharey=True)
 for ax, (kind, which) in zip(panels, kinds.items(), strict=True):
     for name in exact_runs:
         ax.plot(exact_runs[name][kind], color=figures.COLORS[tint[name]])
-    ax.axhline((even @ V_best)[which].mean(), color=figures.COLORS["exact"], lw=0.8, ls="--")
+    ax.axhline(
+        (even @ V_best)[which].mean(), color=figures.COLORS["exact"], lw=0.8, ls="--"
+    )
     ax.set(title=kind, xlabel="round")
 panels[0].set(ylabel="success", ylim=(0, 0.52))
 for name, x, y in (("normalised", 0.5, 0.4), ("own successes", 0.75, 0.3), ("OCBC", 0.8, 0.15),
                    ("uniform base", 0.8, 0.04)):  # fmt: skip
-    panels[0].text(size.rounds * x, y, name, color=figures.COLORS[tint[name]], ha="center")
+    panels[0].text(
+        size.rounds * x, y, name, color=figures.COLORS[tint[name]], ha="center"
+    )
 panels[1].text(0, (even @ V_best)[~favourite].mean() + 0.01, "best possible")
 here.show(
     fig,
@@ -460,12 +513,25 @@ corner = house.index(7, 7)
 fig, panels = plt.subplots(1, 3, figsize=(6.4, 2.6))
 commanded = method.commanded_given_state(P, last["OCBC"], skewed, even, discount)
 habit = np.repeat(method.average_policy(last["OCBC"], commanded)[:, None], S, axis=1)
-policies = {"OCBC": last["OCBC"], "its average policy": habit, "normalised": last["normalised"]}
+policies = {
+    "OCBC": last["OCBC"],
+    "its average policy": habit,
+    "normalised": last["normalised"],
+}
 for ax, (name, policy) in zip(panels, policies.items(), strict=True):
     V = method.goal_values(policy, method.outcome_probabilities(P, policy, discount))
-    picture = figures.heatmap(ax, house.image(V[:, corner]), name, vmin=0, vmax=V_best.max())
+    picture = figures.heatmap(
+        ax, house.image(V[:, corner]), name, vmin=0, vmax=V_best.max()
+    )
     drift = policy[:, corner] @ MOVES
-    ax.quiver(*house.cells.T[::-1], drift[:, 1], -drift[:, 0], color="white", scale=9, width=0.012)
+    ax.quiver(
+        *house.cells.T[::-1],
+        drift[:, 1],
+        -drift[:, 0],
+        color="white",
+        scale=9,
+        width=0.012,
+    )
     ax.plot(7, 7, "*", color="black", mec="white", markersize=12)
 fig.colorbar(picture, ax=panels, shrink=0.8, label="success")
 here.show(
@@ -490,7 +556,8 @@ for wind in (0.0, 0.3):
             setting = (windy(wind), clueless, p, even, discount, size.rounds)
             J[name] = even @ method.iterate(variants[name], *setting)[0][-1] @ p
         print(
-            f"wind {wind}, commands {wish}:", {name: round(value, 3) for name, value in J.items()}
+            f"wind {wind}, commands {wish}:",
+            {name: round(value, 3) for name, value in J.items()},
         )
 
 # %% [markdown]
@@ -517,9 +584,17 @@ from goalward.data import trajectories
 from goalward.nets.mlp import MLP
 from goalward.training.loop import train
 
-steps_each, copies = 40, 2 * size.seeds  # copies: every seed of OCBC, then every seed of normalised
+steps_each, copies = (
+    40,
+    2 * size.seeds,
+)  # copies: every seed of OCBC, then every seed of normalised
 learner = method.NormalisedOCBC(
-    MLP((*size.widths, A)), MLP((size.widths[0], A)), discount, 128, learning_rate=5e-3, tau=0.05
+    MLP((*size.widths, A)),
+    MLP((size.widths[0], A)),
+    discount,
+    128,
+    learning_rate=5e-3,
+    tau=0.05,
 )
 features = jnp.asarray((house.cells - 4) / 2, jnp.float32)
 
@@ -530,14 +605,20 @@ def tabulate(state):
     """The cloned policy and the ratio, for all pairs of state and goal."""
     pairs = jnp.repeat(features, S, axis=0), jnp.tile(features, (S, 1))
     cloned = jnp.exp(learner.log_cloned(state.params, *pairs))
-    return cloned.reshape(S, S, A), jnp.exp(learner.log_ratio(state, *pairs)).reshape(S, S, A)
+    return cloned.reshape(S, S, A), jnp.exp(learner.log_ratio(state, *pairs)).reshape(
+        S, S, A
+    )
 
 
 policies, trained = np.tile(clueless, (copies, 1, 1, 1)), None
-scores = np.zeros((copies, size.train_rounds + 1, S))  # success from a random start, for each goal
+scores = np.zeros(
+    (copies, size.train_rounds + 1, S)
+)  # success from a random start, for each goal
 for k in range(size.train_rounds + 1):
     for i, policy in enumerate(policies):
-        V = method.goal_values(policy, method.outcome_probabilities(P, policy, discount))
+        V = method.goal_values(
+            policy, method.outcome_probabilities(P, policy, discount)
+        )
         scores[i, k] = even @ V
     if k == size.train_rounds:
         break
@@ -560,8 +641,13 @@ for k in range(size.train_rounds + 1):
 
 # %%
 learned = {
-    name: {kind: scores[rows][:, :, which].mean(axis=2) for kind, which in kinds.items()}
-    for name, rows in (("OCBC", slice(size.seeds)), ("normalised", slice(size.seeds, None)))
+    name: {
+        kind: scores[rows][:, :, which].mean(axis=2) for kind, which in kinds.items()
+    }
+    for name, rows in (
+        ("OCBC", slice(size.seeds)),
+        ("normalised", slice(size.seeds, None)),
+    )
 }
 fig, panels = plt.subplots(1, 2, figsize=(6.4, 3.0), sharey=True)
 for ax, kind in zip(panels, kinds, strict=True):
@@ -570,8 +656,13 @@ for ax, kind in zip(panels, kinds, strict=True):
         figures.band(ax, np.arange(size.train_rounds + 1), learned[name][kind], color)
         exact = exact_runs[name][kind][: size.train_rounds + 1]
         ax.plot(np.arange(len(exact)), exact, ":", color=color)
-        end, lift = learned[name][kind][:, -1].mean(), 14 if name == "normalised" else -12
-        figures.direct_label(ax, size.train_rounds, end, name, color, (0, lift), ha="right")
+        end, lift = (
+            learned[name][kind][:, -1].mean(),
+            14 if name == "normalised" else -12,
+        )
+        figures.direct_label(
+            ax, size.train_rounds, end, name, color, (0, lift), ha="right"
+        )
     ax.set(title=kind, xlabel="round", xticks=range(0, size.train_rounds + 1, 2))
 panels[0].set_ylabel("success")
 here.show(
@@ -598,7 +689,10 @@ def play(beach, lake):
     R, p = np.array([[[1.0, 0.0], [1 - lake, lake]]]), np.array([[beach, 1 - beach]])
     ways = ((method.ocbc, best, "second"), (method.ocbc, uniform, "fourth"),
             (method.normalised_ocbc, uniform, "ours"))  # fmt: skip
-    return [(rounds_of(step, begin, R, p, 20)[0][:, 0], color) for step, begin, color in ways]
+    return [
+        (rounds_of(step, begin, R, p, 20)[0][:, 0], color)
+        for step, begin, color in ways
+    ]
 
 
 def frame(beach, lake):
@@ -607,11 +701,18 @@ def frame(beach, lake):
     for values, color in curves:
         ax.plot(values, color=figures.COLORS[color])
     ax.axhline(curves[0][0][0], color=figures.COLORS["exact"], lw=0.8, ls="--")
-    for k, name, color, lift in ((2, "normalised", "ours", 10), (0, "imitation", "second", -10)):
+    for k, name, color, lift in (
+        (2, "normalised", "ours", 10),
+        (0, "imitation", "second", -10),
+    ):
         end = curves[k][0][-1]
-        figures.direct_label(ax, 20, end, name, figures.COLORS[color], (0, lift), ha="right")
+        figures.direct_label(
+            ax, 20, end, name, figures.COLORS[color], (0, lift), ha="right"
+        )
     ax.set(xlabel="round", ylabel="success", ylim=(0.35, 1.05))
-    ax.set_title(f"best {curves[0][0][0]:.3f}, imitation ends at {curves[0][0][-1]:.3f}")
+    ax.set_title(
+        f"best {curves[0][0][0]:.3f}, imitation ends at {curves[0][0][-1]:.3f}"
+    )
     return fig
 
 

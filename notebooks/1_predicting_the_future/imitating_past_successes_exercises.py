@@ -79,7 +79,9 @@ for _actions, _goals in ((4, 3), (2, 5)):
             for _g in range(_goals):
                 _chance = _p[_command] * _policy[_command, _a] * _R[_a, _g]
                 _days[_g, _a] = _days.get((_g, _a), 0.0) + _chance
-    _table = np.array([[_days[_g, _a] for _a in range(_actions)] for _g in range(_goals)])
+    _table = np.array(
+        [[_days[_g, _a] for _a in range(_actions)] for _g in range(_goals)]
+    )
     expect.close(
         clone(_policy.copy(), _R.copy(), _p.copy()),
         _table / _table.sum(axis=1, keepdims=True),
@@ -119,13 +121,19 @@ def repaired(cloned, average, base):
 from goalward.course.assignments import expect
 
 expect.close(
-    repaired(np.array([[0.625, 0.375], [0.0, 1.0]]), np.array([0.5, 0.5]), np.full((2, 2), 0.5)),
+    repaired(
+        np.array([[0.625, 0.375], [0.0, 1.0]]),
+        np.array([0.5, 0.5]),
+        np.full((2, 2), 0.5),
+    ),
     [[0.625, 0.375], [0.0, 1.0]],
     "the repair with an average of one half each and a uniform base",
     hint="a constant average and a constant base change nothing",
 )
 expect.close(
-    repaired(np.array([[0.2, 0.8], [0.5, 0.5]]), np.array([0.2, 0.8]), np.full((2, 2), 0.5)),
+    repaired(
+        np.array([[0.2, 0.8], [0.5, 0.5]]), np.array([0.2, 0.8]), np.full((2, 2), 0.5)
+    ),
     [[0.5, 0.5], [0.8, 0.2]],
     "the repair with an uneven average",
     hint="an action cloned as often as it is taken says nothing about the goal",
@@ -157,7 +165,8 @@ for _actions, _goals, _unused in ((3, 4, 0), (5, 2, 1)):
     expect.close(
         _answer,
         _expected / _expected.sum(axis=1, keepdims=True),
-        "the repair of a random bandit" + (" with an action that nobody takes" if _unused else ""),
+        "the repair of a random bandit"
+        + (" with an action that nobody takes" if _unused else ""),
         hint="is the average divided out, the base multiplied on, each row normalised?",
     )
     _new = expect.array(_answer, (_goals, _actions), "the repair")
@@ -226,7 +235,9 @@ rng = hidden.rng("resting_point")
 for _actions, _goals in ((3, 3), (5, 3), (4, 6)):
     _R = 0.02 / _goals + 0.98 * rng.dirichlet(np.full(_goals, 0.5), size=_actions)
     _p = 0.02 / _goals + 0.98 * rng.dirichlet(np.ones(_goals))
-    _weights = expect.array(resting_point(_R.copy(), _p.copy()), (_actions,), "the average policy")
+    _weights = expect.array(
+        resting_point(_R.copy(), _p.copy()), (_actions,), "the average policy"
+    )
     assert abs(_weights.sum() - 1) < 1e-4, "the average policy does not sum to one"
     assert _weights.min() > -1e-6, "the average policy has a negative entry"
     # A tangent plane lies below the mismatch everywhere; what it promises bounds what is left.
@@ -275,7 +286,9 @@ def guaranteed_steps(P, policy, gamma, rounds):
         Q = np.zeros_like(current)
         for g in range(n):
             moves = np.einsum("sa,sax->sx", current[:, g], P)
-            value = np.linalg.solve(np.eye(n) - gamma * moves, (1 - gamma) * moves[:, g])
+            value = np.linalg.solve(
+                np.eye(n) - gamma * moves, (1 - gamma) * moves[:, g]
+            )
             Q[:, g] = (1 - gamma) * P[:, :, g] + gamma * P @ value
         values.append((current * Q).sum(axis=2))
         current = current * Q / values[-1][:, :, None]
@@ -305,7 +318,9 @@ _values = expect.array(
 assert np.diff(_values, axis=0).min() > -1e-6, (
     "a round lowered a value: the steps should never do that"
 )
-expect.close(_values[-1], np.full((2, 2), 0.9), "V after many rounds at gamma = 0.8", atol=1e-3)
+expect.close(
+    _values[-1], np.full((2, 2), 0.9), "V after many rounds at gamma = 0.8", atol=1e-3
+)
 
 # %% nbgrader={"grade": true, "grade_id": "guaranteed_steps-hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 # Hidden tests stand here when this is graded: other numbers, sizes and seeds.
@@ -314,14 +329,19 @@ from goalward.course.assignments import hidden
 
 rng = hidden.rng("guaranteed_steps")
 for _n, _m, _gamma in ((3, 2, 0.7), (5, 3, 0.9)):
-    _P = rng.dirichlet(np.ones(_m + 1), size=(_n, _m)) @ rng.dirichlet(np.ones(_n), size=_m + 1)
+    _P = rng.dirichlet(np.ones(_m + 1), size=(_n, _m)) @ rng.dirichlet(
+        np.ones(_n), size=_m + 1
+    )
     _policy = rng.dirichlet(np.ones(_m), size=(_n, _n))
     _expected, _now = np.zeros((3, _n, _n)), _policy.copy()
     for _round in range(3):
         for _g in range(_n):
             _follow = np.array(
                 [
-                    [sum(_now[_s, _g, _a] * _P[_s, _a, _x] for _a in range(_m)) for _x in range(_n)]
+                    [
+                        sum(_now[_s, _g, _a] * _P[_s, _a, _x] for _a in range(_m))
+                        for _x in range(_n)
+                    ]
                     for _s in range(_n)
                 ]
             )
@@ -336,9 +356,14 @@ for _n, _m, _gamma in ((3, 2, 0.7), (5, 3, 0.9)):
     _answer = guaranteed_steps(_P.copy(), _policy.copy(), _gamma, 2)
     _values = expect.array(_answer, (3, _n, _n), "the values")
     expect.close(
-        _values[0], _expected[0], "V before the first round", hint="state first, then goal"
+        _values[0],
+        _expected[0],
+        "V before the first round",
+        hint="state first, then goal",
     )
-    expect.close(_values, _expected, "V after each round", hint="is Q computed anew, per goal?")
+    expect.close(
+        _values, _expected, "V after each round", hint="is Q computed anew, per goal?"
+    )
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -392,7 +417,9 @@ rng = hidden.rng("accepted")
 _n, _T, _epsilon = 60, 1200, 0.05
 _commanded = rng.uniform(0.05, 0.4, size=(_n, _T))
 _lengths = rng.integers(_T // 2, _T, size=_n)
-_wanted = np.where(np.arange(_n) % 2 == 0, rng.uniform(0.96, 1.04, _n), rng.uniform(0.5, 2.0, _n))
+_wanted = np.where(
+    np.arange(_n) % 2 == 0, rng.uniform(0.96, 1.04, _n), rng.uniform(0.5, 2.0, _n)
+)
 _wanted[1::4] = rng.uniform(0.5, 0.93, len(_wanted[1::4]))
 _wanted[3::4] = rng.uniform(1.07, 2.0, len(_wanted[3::4]))
 _relabelled = _commanded * np.exp(rng.normal(0, 0.1, size=(_n, _T)))

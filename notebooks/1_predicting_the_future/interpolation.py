@@ -54,7 +54,9 @@ def draw_posterior(ax, chain, start, end, n):
     whole = np.vstack([start, mean, end])
     for centre, cov in zip(mean, covs, strict=True):
         radius = np.sqrt(np.trace(cov) / 2)
-        ax.add_patch(plt.Circle(centre, radius, color=figures.COLORS["ours"], alpha=0.12, lw=0))
+        ax.add_patch(
+            plt.Circle(centre, radius, color=figures.COLORS["ours"], alpha=0.12, lw=0)
+        )
     ax.plot(*whole.T, "o-", color=figures.COLORS["ours"], markersize=4)
     ax.plot(*np.array([start, end]).T, "--", color=figures.COLORS["second"])
     for point, name in ((start, "now"), (end, "then")):
@@ -66,10 +68,19 @@ def draw_posterior(ax, chain, start, end, n):
 
 fig, ax = plt.subplots(figsize=(6.4, 3.8))
 for path in chain.sample(rng.normal(size=(6, n, 2)), start, end):
-    ax.plot(*np.vstack([start, path, end]).T, color=figures.COLORS["muted"], lw=0.7, alpha=0.7)
+    ax.plot(
+        *np.vstack([start, path, end]).T,
+        color=figures.COLORS["muted"],
+        lw=0.7,
+        alpha=0.7,
+    )
 draw_posterior(ax, chain, start, end, n)
-figures.direct_label(ax, 4.3, 5.2, "most likely way,\nand its spread", figures.COLORS["ours"])
-figures.direct_label(ax, 1.2, -1.9, "straight line", figures.COLORS["second"], offset=(8, -14))
+figures.direct_label(
+    ax, 4.3, 5.2, "most likely way,\nand its spread", figures.COLORS["ours"]
+)
+figures.direct_label(
+    ax, 1.2, -1.9, "straight line", figures.COLORS["second"], offset=(8, -14)
+)
 here.show(
     fig,
     alt="A path of nine waypoints arches from a point labelled now on the right over the top to a "
@@ -190,7 +201,11 @@ from inspect import getsource
 from goalward.losses.contrastive import info_nce
 from goalward.methods import interpolation as method
 
-past, future, A, c = *rng.normal(size=(2, 3, 2)), np.array([[0.9, -0.5], [0.3, 0.7]]), 2.0
+past, future, A, c = (
+    *rng.normal(size=(2, 3, 2)),
+    np.array([[0.9, -0.5], [0.3, 0.7]]),
+    2.0,
+)
 
 loss = 0.0
 for i in range(3):
@@ -211,7 +226,9 @@ by_hand = np.linalg.solve(M, eta).reshape(steps_between, d)
 by_library, _ = GaussMarkov(A, c).waypoints(past[0], future[0], steps_between)
 logits = method.temporal_logits(*map(jnp.asarray, (past, future, A)))
 print(f"loss by hand {loss:.6f}, by the library {info_nce(logits):.6f}")
-print(f"waypoints by hand against the library: {np.abs(by_hand - by_library).max():.0e}")
+print(
+    f"waypoints by hand against the library: {np.abs(by_hand - by_library).max():.0e}"
+)
 print(getsource(method.temporal_logits), getsource(GaussMarkov.waypoints), sep="\n")
 print(getsource(GaussMarkov.precision))
 
@@ -246,7 +263,9 @@ def brute_force(Q, rho, start, end, n):
         for j in range(n + 2):
             lag = abs(i - j)
             block = c * rho**lag * np.linalg.matrix_power(Q, lag)
-            joint[i * d : (i + 1) * d, j * d : (j + 1) * d] = block if i >= j else block.T
+            joint[i * d : (i + 1) * d, j * d : (j + 1) * d] = (
+                block if i >= j else block.T
+            )
     ends = np.r_[0:d, (n + 1) * d : (n + 2) * d]
     middle = np.arange(d, (n + 1) * d)
     gain = joint[np.ix_(middle, ends)] @ np.linalg.inv(joint[np.ix_(ends, ends)])
@@ -260,7 +279,9 @@ for d, steps_between, correlation in ((2, 1, 0.3), (4, 5, 0.9), (6, 12, 0.99)):
     exact_chain = GaussMarkov(Q / correlation, correlation**2 / (1 - correlation**2))
     ends = np.sqrt(exact_chain.c) * rng.normal(size=(2, d))
     exact = brute_force(Q, correlation, *ends, steps_between)
-    for ours, theirs in zip(exact_chain.waypoints(*ends, steps_between), exact, strict=True):
+    for ours, theirs in zip(
+        exact_chain.waypoints(*ends, steps_between), exact, strict=True
+    ):
         worst = max(worst, np.abs(ours - theirs).max())
     back, back_cov = exact_chain.retrodict(ends[1])
     worst_back = max(
@@ -284,7 +305,9 @@ for ax, matrix, title in (
     (axes[1], np.linalg.inv(precision), "covariance $M^{-1}$"),
 ):
     limit = np.abs(matrix).max()
-    picture = figures.heatmap(ax, matrix, title, cmap=figures.DIVERGING, vmin=-limit, vmax=limit)
+    picture = figures.heatmap(
+        ax, matrix, title, cmap=figures.DIVERGING, vmin=-limit, vmax=limit
+    )
     fig.colorbar(picture, ax=ax, shrink=0.8)
 here.show(
     fig,
@@ -347,7 +370,9 @@ def chain_pairs(world, key):
     key_now, key_next = jax.random.split(key)
     now = jax.random.normal(key_now, (size.batch, 4))
     after = series.ou_step(key_next, now, world["Q"], rho)
-    return series.sine_lift(now, world["columns"]), series.sine_lift(after, world["columns"])
+    return series.sine_lift(now, world["columns"]), series.sine_lift(
+        after, world["columns"]
+    )
 
 
 def descent(steps):
@@ -448,8 +473,14 @@ for name, color in (("one-directional", "ours"), ("symmetric", "third")):
     scale, singular = by_seed(name, "scale"), by_seed(name, "singular").mean(axis=1)
     right.plot(singular, scale, "o", color=figures.COLORS[color], alpha=0.8)
     right.plot(*theory[name][::-1], "+", ms=16, mew=2, color=figures.COLORS["exact"])
-    figures.direct_label(right, *theory[name][::-1], name, figures.COLORS[color], (-30, 16))
-right.set(xlabel="singular values of A (mean)", ylabel="scale c", title="+ theory, dots learned")
+    figures.direct_label(
+        right, *theory[name][::-1], name, figures.COLORS[color], (-30, 16)
+    )
+right.set(
+    xlabel="singular values of A (mean)",
+    ylabel="scale c",
+    title="+ theory, dots learned",
+)
 right.margins(0.35, 0.3)
 here.show(
     fig,
@@ -526,7 +557,9 @@ shows = {
     "maze": lambda x: series.tanh_lift(2 * (x - centre) / centre.max(), layer),
 }
 spirals = jax.vmap(lambda key: series.spirals(key, size.series))(keys)
-states = dict(zip(shows, (spirals, spirals, jax.jit(jax.vmap(walks))(keys)), strict=True))
+states = dict(
+    zip(shows, (spirals, spirals, jax.jit(jax.vmap(walks))(keys)), strict=True)
+)
 raw = {world: shows[world](states[world]) for world in shows}
 observations = {w: jax.vmap(series.standardise)(x, x) for w, x in raw.items()}
 print("seeds, series, time, observation:", observations["maze"].shape)
@@ -557,10 +590,16 @@ from goalward.baselines.vip import VIP
 stride, rate = 6, size.step_size
 encoder, adam = ResidualMLP(64, size.blocks, size.code), descent(size.steps)
 ours = method.TemporalContrastive(
-    encoder, partial(series.stride_pairs, stride=stride, batch=size.batch), adam, rate, c=50.0
+    encoder,
+    partial(series.stride_pairs, stride=stride, batch=size.batch),
+    adam,
+    rate,
+    c=50.0,
 )
 vip = VIP(encoder, size.batch, adam, 0.98, rate)
-autoencoder = Autoencoder(encoder, ResidualMLP(64, size.blocks, 46), size.batch, adam, rate)
+autoencoder = Autoencoder(
+    encoder, ResidualMLP(64, size.blocks, 46), size.batch, adam, rate
+)
 
 
 def fit(name, learner, worlds):
@@ -571,12 +610,18 @@ def fit(name, learner, worlds):
         seeds=len(data), data_axis=0, progress=here.progress(name),
     )  # fmt: skip
     rows, params = iter(range(len(data))), jax.device_get(trained.params)
-    return {(name, w, s): pick(params, next(rows)) for w in worlds for s in range(size.seeds)}
+    return {
+        (name, w, s): pick(params, next(rows))
+        for w in worlds
+        for s in range(size.seeds)
+    }
 
 
 bent = ["bent spirals", "maze"]
 weights = (
-    fit("ours", ours, list(shows)) | fit("VIP", vip, bent) | fit("autoencoder", autoencoder, bent)
+    fit("ours", ours, list(shows))
+    | fit("VIP", vip, bent)
+    | fit("autoencoder", autoencoder, bent)
 )
 encoders = {"ours": ours, "VIP": vip, "autoencoder": autoencoder}
 
@@ -623,19 +668,28 @@ def plans_of_seeds(world, starts, ends, n):
     out = []
     for s in range(size.seeds):
         bank = states[world][s].reshape(-1, 2)[::every]
-        params = {name: weights[name, world, s] for name in encoders if (name, world, s) in weights}
+        params = {
+            name: weights[name, world, s]
+            for name in encoders
+            if (name, world, s) in weights
+        }
         out.append(plans(world, params, bank, raw[world][s], starts[s], ends[s], n))
     return {name: np.stack([o[name] for o in out]) for name in out[0]}
 
 
-new = jax.vmap(lambda key: series.spirals(jax.random.fold_in(key, 1), size.test_series))(keys)
+new = jax.vmap(
+    lambda key: series.spirals(jax.random.fold_in(key, 1), size.test_series)
+)(keys)
 truth = new[:, :, stride:60:stride]
 spiral_plans = {
     world: plans_of_seeds(world, new[:, :, 0], new[:, :, 60], 9)
     for world in ("flat spirals", "bent spirals")
 }
 errors = {
-    world: {name: np.sum((plan - truth) ** 2, -1).mean((1, 2)) for name, plan in found.items()}
+    world: {
+        name: np.sum((plan - truth) ** 2, -1).mean((1, 2))
+        for name, plan in found.items()
+    }
     for world, found in spiral_plans.items()
 }
 colors = {
@@ -655,7 +709,9 @@ for ax, names, title in (
     ax.plot(*true_points.T, "o", ms=8, mfc="none", color=figures.COLORS["exact"])
     for row, name in enumerate(names):
         color = figures.COLORS[colors[name]]
-        ax.plot(*spiral_plans["bent spirals"][name][0, example].T, "o", ms=5, color=color)
+        ax.plot(
+            *spiral_plans["bent spirals"][name][0, example].T, "o", ms=5, color=color
+        )
         ax.text(0.02, 0.02 + 0.08 * row, name, color=color, transform=ax.transAxes)
     ax.set_aspect("equal")
     ax.margins(0.1)
@@ -679,7 +735,9 @@ for ax, (world, error) in zip(axes, errors.items(), strict=True):
     for row, name in enumerate(order):
         if name in error:
             color = figures.COLORS[colors[name]]
-            ax.plot(error[name], np.full(size.seeds, row), "o", ms=5, color=color, alpha=0.6)
+            ax.plot(
+                error[name], np.full(size.seeds, row), "o", ms=5, color=color, alpha=0.6
+            )
     ax.set(title=world, xlabel="squared error", xscale="log", yticks=range(len(order)))
     ax.set_yticklabels(order)
     ax.grid(axis="x", alpha=0.3)
@@ -708,7 +766,9 @@ bank = states["bent spirals"][0].reshape(-1, 2)
 params = weights["ours", "bent spirals", 0]
 codes = ours.encode(params, observations["bent spirals"][0].reshape(-1, 46))
 learned_chain = ours.chain(params, codes)
-seen = series.standardise(shows["bent spirals"](new[0, example, 30]), raw["bent spirals"][0])
+seen = series.standardise(
+    shows["bent spirals"](new[0, example, 30]), raw["bent spirals"][0]
+)
 middle_code = ours.encode(params, seen)
 noise = np.random.default_rng(1).normal(size=(150, size.code))
 fig, ax = plt.subplots(figsize=(6.4, 3.4))
@@ -724,7 +784,9 @@ for (mean, cov), color, name, time, offset in (
     ax.plot(*true, "x", ms=9, mew=2, color=figures.COLORS["exact"])
     figures.direct_label(ax, *true, name, figures.COLORS[color], offset)
 ax.plot(*new[0, example, 30], "o", ms=8, color=figures.COLORS["ours"])
-figures.direct_label(ax, *new[0, example, 30], "now", figures.COLORS["ours"], (-10, -14))
+figures.direct_label(
+    ax, *new[0, example, 30], "now", figures.COLORS["ours"], (-10, -14)
+)
 ax.set_aspect("equal")
 ax.axis("off")
 here.show(
@@ -759,7 +821,9 @@ def walk(starts, plan, key):
     return rollouts(maze, follow, starts, key, size.walk_steps, carry)
 
 
-trips = jax.vmap(lambda key: jax.vmap(maze.reset)(jax.random.split(key, size.trips)))(keys)
+trips = jax.vmap(lambda key: jax.vmap(maze.reset)(jax.random.split(key, size.trips)))(
+    keys
+)
 cells = np.asarray(maze.cell(trips.observation)), np.asarray(maze.cell(trips.goal))
 distance = grid.distances[cells]
 maze_plans = plans_of_seeds("maze", trips.observation, trips.goal, 20)
@@ -800,20 +864,34 @@ from goalward.evaluation.horizon import success_by_distance
 
 edges = np.array([0, 3, 6, 9, 12, 24])
 reached = {
-    name: np.array([success_by_distance(*pair, edges) for pair in zip(ok, distance, strict=True)])
+    name: np.array(
+        [success_by_distance(*pair, edges) for pair in zip(ok, distance, strict=True)]
+    )
     for name, ok in success.items()
 }
 fig, ax = plt.subplots(figsize=(6.4, 3.6))
 middles = np.arange(len(edges) - 1)
 for name, values in reached.items():
     style = {"lw": 2.5} if name == "ours" else {"lw": 1.3}
-    figures.band(ax, middles, np.nan_to_num(values), figures.COLORS[colors[name]], **style)
+    figures.band(
+        ax, middles, np.nan_to_num(values), figures.COLORS[colors[name]], **style
+    )
 height = -1.0
-for value, name in sorted((np.nan_to_num(v)[:, -1].mean(), name) for name, v in reached.items()):
+for value, name in sorted(
+    (np.nan_to_num(v)[:, -1].mean(), name) for name, v in reached.items()
+):
     height = max(value, height + 0.075)  # one label above the other
-    figures.direct_label(ax, middles[-1] + 0.05, height, name, figures.COLORS[colors[name]])
-ax.set_xticks(middles, [*(f"{a + 1}-{b}" for a, b in pairwise(edges[:-1])), f"over {edges[-2]}"])
-ax.set(xlabel="shortest path from start to goal, in cells", ylabel="success", ylim=(-0.02, 1.02))
+    figures.direct_label(
+        ax, middles[-1] + 0.05, height, name, figures.COLORS[colors[name]]
+    )
+ax.set_xticks(
+    middles, [*(f"{a + 1}-{b}" for a, b in pairwise(edges[:-1])), f"over {edges[-2]}"]
+)
+ax.set(
+    xlabel="shortest path from start to goal, in cells",
+    ylabel="success",
+    ylim=(-0.02, 1.02),
+)
 here.show(
     fig,
     alt="Success against distance from start to goal for seven methods. All start near one. Ours "
@@ -850,7 +928,9 @@ def frame(rho, angle):
     unit = GaussMarkov(turn / rho, c)
     scale = np.sqrt(c)
     ax.plot(0, 0, "+", color=figures.COLORS["muted"], ms=10)
-    draw_posterior(ax, unit, scale * np.array([1.2, 0.0]), scale * np.array([-0.75, -0.9]), 9)
+    draw_posterior(
+        ax, unit, scale * np.array([1.2, 0.0]), scale * np.array([-0.75, -0.9]), 9
+    )
     ax.set(xlim=(-2.3 * scale, 2.3 * scale), ylim=(-1.6 * scale, 1.6 * scale))
     ax.set_title(f"ρ = {rho}, {np.degrees(angle):.0f}° a step, c = {c:.3g}")
     return fig

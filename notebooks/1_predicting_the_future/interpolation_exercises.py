@@ -93,7 +93,9 @@ _A = np.array([[0.9, -0.6], [0.4, 0.7]])
 _answer = loss_and_gradient(_past.copy(), _future.copy(), _A.copy())
 assert _answer is not None, "nothing came back: not attempted, or a `return` is missing"
 assert isinstance(_answer, tuple | list), "return two things: the loss and its gradient"
-assert len(_answer) == 2, f"return two things, the loss and its gradient, not {len(_answer)}"
+assert len(_answer) == 2, (
+    f"return two things, the loss and its gradient, not {len(_answer)}"
+)
 _loss = float(expect.array(_answer[0], (), "the loss"))
 for _slip, _why in {
     3.080092: "that is the sum over the pairs, not their mean",
@@ -156,7 +158,9 @@ for _size, _d in ((6, 3), (4, 5)):
     assert isinstance(_answer, tuple | list), "two things are asked for"
     _case = f"of {_size} pairs of codes with {_d} coordinates"
     expect.close(_answer[0], _expected[0], f"the loss {_case}", rtol=1e-3, atol=1e-4)
-    expect.close(_answer[1], _expected[1], f"the gradient {_case}", rtol=1e-3, atol=1e-3)
+    expect.close(
+        _answer[1], _expected[1], f"the gradient {_case}", rtol=1e-3, atol=1e-3
+    )
 
 # Codes so large that the exponential of every score of a row is zero.
 _past, _future = 60 * _rng.normal(size=(2, 6, 3))
@@ -165,7 +169,9 @@ _expected = _loss_by_loops(_past, _future, _A), _slopes(_past, _future, _A)
 _answer = loss_and_gradient(_past, _future, _A)
 expect.close(_answer[0], _expected[0], "the loss of large codes", rtol=1e-3, atol=0.1)
 _off = 0.01 * np.abs(_expected[1]).max()
-expect.close(_answer[1], _expected[1], "the gradient at large codes", rtol=0.01, atol=_off)
+expect.close(
+    _answer[1], _expected[1], "the gradient at large codes", rtol=0.01, atol=_off
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -266,7 +272,9 @@ from goalward.course.assignments import expect, hidden
 def _log_normal(x, mean, cov):
     """Log density of a Gaussian with any covariance, by its determinant and a linear solve."""
     centred = x - mean
-    return -0.5 * (centred @ np.linalg.solve(cov, centred) + np.linalg.slogdet(2 * np.pi * cov)[1])
+    return -0.5 * (
+        centred @ np.linalg.solve(cov, centred) + np.linalg.slogdet(2 * np.pi * cov)[1]
+    )
 
 
 _rng = hidden.rng("log_ratio")
@@ -284,7 +292,9 @@ for _d, _m, _k in ((1, 3, 2), (3, 2, 5), (5, 4, 4)):
         for x in _now
     ]
     _case = f"the log ratio of {_m} pasts and {_k} futures with {_d} coordinates"
-    expect.close(log_ratio(_A, _c, _now, _later), _expected, _case, rtol=1e-3, atol=1e-3)
+    expect.close(
+        log_ratio(_A, _c, _now, _later), _expected, _case, rtol=1e-3, atol=1e-3
+    )
 
 # Averaged over the marginal the ratio is 1: Gauss-Hermite quadrature in the plane.
 _nodes, _weights = np.polynomial.hermite_e.hermegauss(40)
@@ -292,9 +302,13 @@ _A, _c = _rng.normal(size=(2, 2)), float(_rng.uniform(0.5, 2))
 _A /= np.linalg.norm(_A, 2)
 _grid = np.sqrt(_c) * np.stack(np.meshgrid(_nodes, _nodes), -1).reshape(-1, 2)
 _now = _rng.uniform(-1, 1, size=(3, 2))
-_values = expect.array(log_ratio(_A, _c, _now, _grid), (3, 1_600), "the log ratio on a grid")
+_values = expect.array(
+    log_ratio(_A, _c, _now, _grid), (3, 1_600), "the log ratio on a grid"
+)
 _average = np.exp(_values) @ np.outer(_weights, _weights).ravel() / (2 * np.pi)
-assert np.abs(_average - 1).max() < 5e-3, "averaged over the marginal, the ratio should be 1"
+assert np.abs(_average - 1).max() < 5e-3, (
+    "averaged over the marginal, the ratio should be 1"
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -384,9 +398,15 @@ def _inferred(A, c, length, times, codes):
     """The answer's two arrays, with their shapes checked."""
     A, codes = np.array(A, dtype=float), np.array(codes, dtype=float)
     answer = infer(A, c, length, np.array(times), codes)
-    assert answer is not None, "nothing came back: not attempted, or a `return` is missing"
-    assert isinstance(answer, tuple | list), "return two arrays: the means and the covariances"
-    assert len(answer) == 2, f"return two arrays, means and covariances, not {len(answer)}"
+    assert answer is not None, (
+        "nothing came back: not attempted, or a `return` is missing"
+    )
+    assert isinstance(answer, tuple | list), (
+        "return two arrays: the means and the covariances"
+    )
+    assert len(answer) == 2, (
+        f"return two arrays, means and covariances, not {len(answer)}"
+    )
     size = codes.shape[1]
     return (
         expect.array(answer[0], (length, size), "the means"),
@@ -396,19 +416,31 @@ def _inferred(A, c, length, times, codes):
 
 # One coordinate, one step: A = 0.8, c = 2.
 _means, _covs = _inferred([[0.8]], 2.0, 2, [0], [[1.5]])
-expect.close(_means[0], [1.5], "the mean at a known time", hint="give the known code back")
-expect.close(_covs[0], [[0.0]], "the covariance at a known time", hint="it is known: zero")
+expect.close(
+    _means[0], [1.5], "the mean at a known time", hint="give the known code back"
+)
+expect.close(
+    _covs[0], [[0.0]], "the covariance at a known time", hint="it is known: zero"
+)
 expect.close(_means[1], [0.8], "the predicted mean", hint="this is equation (1)")
-expect.close(_covs[1], [[2 / 3]], "the variance of the prediction", hint="this is equation (1)")
+expect.close(
+    _covs[1], [[2 / 3]], "the variance of the prediction", hint="this is equation (1)"
+)
 
 _means, _covs = _inferred([[0.8]], 2.0, 2, [1], [[1.5]])
 assert abs(_covs[0, 0, 0] - 0.877193) > 1e-3, (
     "looking back, the variance is 0.8772: that multiplies the critic by the prior without what "
     "exercise 2 found, the part that depends on the past alone"
 )
-assert abs(_covs[0, 0, 0] - 1.5625) > 1e-3, "looking back, the prior of the first code is missing"
-expect.close(_covs[0], [[1.079137]], "the variance looking back", hint="this is equation (2)")
-expect.close(_means[0], [1.294964], "the mean looking back", hint="this is equation (2)")
+assert abs(_covs[0, 0, 0] - 1.5625) > 1e-3, (
+    "looking back, the prior of the first code is missing"
+)
+expect.close(
+    _covs[0], [[1.079137]], "the variance looking back", hint="this is equation (2)"
+)
+expect.close(
+    _means[0], [1.294964], "the mean looking back", hint="this is equation (2)"
+)
 
 # The chapter's riddle: a quarter turn, c large, one waypoint between (1, 0) and (-1, 0).
 _means, _ = _inferred([[0, -1], [1, 0]], 1000.0, 3, [0, 2], [[1, 0], [-1, 0]])
@@ -437,7 +469,13 @@ expect.close(
 _means, _ = _inferred(_A, 2.0, 5, [1, 3], [[1.0, 0.5], [-0.8, 1.2]])
 expect.close(
     _means,
-    [[0.947139, -0.080465], [1.0, 0.5], [0.250272, 1.022603], [-0.8, 1.2], [-0.96, 0.346667]],
+    [
+        [0.947139, -0.080465],
+        [1.0, 0.5],
+        [0.250272, 1.022603],
+        [-0.8, 1.2],
+        [-0.96, 0.346667],
+    ],
     "the means with times 1 and 3 known",
     rtol=1e-3,
     hint="unknown codes may stand before, between and after the known ones",
@@ -463,7 +501,10 @@ def _conditional(A, c, length, times, codes):
     seen = np.concatenate([np.arange(t * size, (t + 1) * size) for t in times])
     weights = np.linalg.solve(joint[np.ix_(seen, seen)], joint[seen]).T
     left = joint - weights @ joint[seen]
-    blocks = [left[t * size : (t + 1) * size, t * size : (t + 1) * size] for t in range(length)]
+    blocks = [
+        left[t * size : (t + 1) * size, t * size : (t + 1) * size]
+        for t in range(length)
+    ]
     return (weights @ np.ravel(codes)).reshape(length, size), np.array(blocks)
 
 
@@ -489,7 +530,9 @@ for _name, _d, _length, _times in (
     _answer = infer(_A, _c, _length, np.array(_times), _codes)
     assert isinstance(_answer, tuple | list), "two arrays are asked for"
     expect.close(_answer[0], _expected[0], f"the mean {_name}", rtol=1e-3, atol=2e-3)
-    expect.close(_answer[1], _expected[1], f"the covariance {_name}", rtol=1e-3, atol=2e-3)
+    expect.close(
+        _answer[1], _expected[1], f"the covariance {_name}", rtol=1e-3, atol=2e-3
+    )
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -642,7 +685,9 @@ for _d, _n in ((2, 1), (3, 2), (2, 9)):
     _start, _end = np.sqrt(_c) * _rng.normal(size=(2, _d))
     _expected = _between(_A, _c, _start, _end, _n)
     _case = f"the mean with n = {_n} and {_d} coordinates"
-    expect.close(waypoints(_A, _c, _start, _end, _n), _expected, _case, rtol=1e-3, atol=2e-3)
+    expect.close(
+        waypoints(_A, _c, _start, _end, _n), _expected, _case, rtol=1e-3, atol=2e-3
+    )
 
 # A long Ornstein-Uhlenbeck chain: seen from a frame that turns along, it has no direction, and the
 # weights of the two ends are those of a single coordinate.
@@ -662,7 +707,9 @@ _begun = time.perf_counter()
 _means = waypoints(_Q / _rho, _c, _start, _end, _n)
 _seconds = time.perf_counter() - _begun
 expect.close(_means, _expected, "the mean in a chain of 1,000", rtol=1e-3, atol=0.02)
-assert _seconds < 10, "1,000 waypoints took more than 10 seconds: the cost should be linear in n"
+assert _seconds < 10, (
+    "1,000 waypoints took more than 10 seconds: the cost should be linear in n"
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -727,7 +774,9 @@ def learn_chain(series, stride):
         return jnp.mean(jax.nn.logsumexp(scores, axis=1) - jnp.diag(scores))
 
     slope = jax.grad(objective)
-    descend = jax.jit(lambda p: jax.lax.fori_loop(0, 1_000, lambda _, q: q - 0.1 * slope(q), p))
+    descend = jax.jit(
+        lambda p: jax.lax.fori_loop(0, 1_000, lambda _, q: q - 0.1 * slope(q), p)
+    )
     w, a = descend(jnp.ones(2))
     return float(jnp.mean((w * x) ** 2)), float(a)
     ### END SOLUTION
@@ -764,7 +813,9 @@ from goalward.course.assignments import expect, hidden
 
 def _exact_minimum(series, stride):
     """(c, a) by Newton's method on the two numbers in which the loss is convex."""
-    pairs = [(row[t], row[t + stride]) for row in series for t in range(len(row) - stride)]
+    pairs = [
+        (row[t], row[t + stride]) for row in series for t in range(len(row) - stride)
+    ]
     now, then = np.array(pairs).T / np.sqrt(np.mean(series**2))
     features = np.stack([np.outer(now, then), np.tile(-0.5 * then**2, (len(now), 1))])
     own = np.stack([np.diag(feature) for feature in features])
@@ -797,15 +848,21 @@ for _kind, _count, _steps, _stride, _power in (
     ("one step apart, with noise that is not Gaussian,", 30, 5, 1, 1.8),
 ):
     _correlation = 0.0
-    while not 0.7 < _correlation < 0.94:  # where a finite sample gives a scale to be learned
+    while (
+        not 0.7 < _correlation < 0.94
+    ):  # where a finite sample gives a scale to be learned
         _rho = _rng.uniform(0.75, 0.92) ** (1 / _stride)
         _noise = _rng.normal(size=(_count, _steps))
         _noise = np.sign(_noise) * np.abs(_noise) ** _power
         _series = _noise / np.std(_noise)
         for _t in range(1, _steps):
-            _series[:, _t] = _rho * _series[:, _t - 1] + np.sqrt(1 - _rho**2) * _series[:, _t]
+            _series[:, _t] = (
+                _rho * _series[:, _t - 1] + np.sqrt(1 - _rho**2) * _series[:, _t]
+            )
         _series -= _series.mean()
-        _correlation = np.corrcoef(_series[:, :-_stride].flat, _series[:, _stride:].flat)[0, 1]
+        _correlation = np.corrcoef(
+            _series[:, :-_stride].flat, _series[:, _stride:].flat
+        )[0, 1]
     _series *= np.exp(_rng.uniform(-3, 3))
     _expected = _exact_minimum(_series, _stride)
     _pair = expect.array(learn_chain(_series.copy(), _stride), (2,), "the pair (c, a)")

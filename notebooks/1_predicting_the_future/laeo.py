@@ -52,7 +52,9 @@ rooms = Grid.parse(
     """
 )
 gamma, horizon, n_states, n_actions = 0.95, 50, rooms.states, len(ACTIONS)
-P = 0.9 * rooms.P + 0.1 * rooms.P.mean(axis=1, keepdims=True)  # one move in ten is random
+P = 0.9 * rooms.P + 0.1 * rooms.P.mean(
+    axis=1, keepdims=True
+)  # one move in ten is random
 aimless = mdp.uniform_policy(n_states, n_actions)
 measure = successor.successor_measure(P, aimless, gamma)
 marginal = measure.mean(axis=(0, 1))
@@ -80,7 +82,9 @@ def draw_scores(ax, scores, cells, title):
     """The best action's score in each cell, that action as an arrow, and the examples."""
     figures.heatmap(ax, rooms.image(scores.max(axis=1)), title)
     (down, right), (rows, cols) = MOVES[scores.argmax(axis=1)].T, rooms.cells.T
-    ax.quiver(cols, rows, right, down, angles="xy", color="white", scale=14, width=0.012)
+    ax.quiver(
+        cols, rows, right, down, angles="xy", color="white", scale=14, width=0.012
+    )
     edge = figures.COLORS["second"]
     ax.plot(*rooms.cells[cells].T[::-1], "o", color="white", mec=edge, mew=2, ms=6)
 
@@ -89,7 +93,9 @@ fig, axes = plt.subplots(1, 2, figsize=(6.4, 3.2))
 orders = {"average, then logarithm": log_mean_exp, "average of logarithms": mean_log}
 for ax, (title, aggregate) in zip(axes, orders.items(), strict=True):
     scores = aggregate(exact_logits(near + far))
-    draw_scores(ax, scores, near + far, f"{title}\nsuccess {success(scores, 'two corners'):.2f}")
+    draw_scores(
+        ax, scores, near + far, f"{title}\nsuccess {success(scores, 'two corners'):.2f}"
+    )
 here.show(
     fig,
     alt="Two maps of four rooms with success examples in two opposite corners. Left: the corners are "
@@ -160,8 +166,12 @@ for seed in range(5):
         world, policy, world @ ((1 - gamma) * chance), gamma
     )
     implicit = (1 - gamma) * snapshots / p
-    value, _ = dynamic_programming.policy_evaluation(world, policy, world @ implicit, gamma)
-    for name, off in zip(gaps, (prior * average / stopped - 1, average / value - 1), strict=True):
+    value, _ = dynamic_programming.policy_evaluation(
+        world, policy, world @ implicit, gamma
+    )
+    for name, off in zip(
+        gaps, (prior * average / stopped - 1, average / value - 1), strict=True
+    ):
         gaps[name] = max(gaps[name], np.abs(off).max())
 for name, gap in gaps.items():
     print(f"{name:29s} largest relative difference {gap:.1e}")
@@ -184,14 +194,23 @@ for name, gap in gaps.items():
 # %%
 from inspect import getsource
 
-ratios = np.array([[8.0, 0.02], [0.5, 0.5]])  # action 0 goes for one snapshot, action 1 for neither
+ratios = np.array(
+    [[8.0, 0.02], [0.5, 0.5]]
+)  # action 0 goes for one snapshot, action 1 for neither
 for a in range(2):
     total, logs = 0.0, 0.0
     for k in range(2):
         total += ratios[a, k] / 2
         logs += np.log(ratios[a, k]) / 2
-    print(f"action {a}: log of the mean {np.log(total):6.2f}, mean of the logs {logs:6.2f}")
-print("library: ", log_mean_exp(np.log(ratios)).round(2), mean_log(np.log(ratios)).round(2), "\n")
+    print(
+        f"action {a}: log of the mean {np.log(total):6.2f}, mean of the logs {logs:6.2f}"
+    )
+print(
+    "library: ",
+    log_mean_exp(np.log(ratios)).round(2),
+    mean_log(np.log(ratios)).round(2),
+    "\n",
+)
 print(getsource(log_mean_exp).split('"""')[2])
 
 # %% [markdown]
@@ -207,17 +226,27 @@ print(getsource(log_mean_exp).split('"""')[2])
 # </details>
 
 # %%
-aggregates = {"log-mean-exp": log_mean_exp, "mean of logs": mean_log, "best example": best_example}
+aggregates = {
+    "log-mean-exp": log_mean_exp,
+    "mean of logs": mean_log,
+    "best example": best_example,
+}
 exact_success = {}
 for task, cells in (("one corner", near), ("two corners", near + far)):
     goal = done[task].astype(float)
     best, _ = dynamic_programming.value_iteration(P, P @ goal, gamma)
     exact_success[task] = {
         "aimless": (successor.state_successor_measure(P, aimless, gamma) @ goal).mean(),
-        **{name: success(agg(exact_logits(cells)), task) for name, agg in aggregates.items()},
+        **{
+            name: success(agg(exact_logits(cells)), task)
+            for name, agg in aggregates.items()
+        },
         "optimal": success(best, task),
     }
-    print(task, {name: float(value.round(3)) for name, value in exact_success[task].items()})
+    print(
+        task,
+        {name: float(value.round(3)) for name, value in exact_success[task].items()},
+    )
 
 # %% [markdown]
 # With the right order of average and logarithm, one greedy step on an aimless walker's model is nearly
@@ -267,7 +296,9 @@ class Counts:
     """What one data set says, counted once for every set of snapshots."""
 
     def __init__(self, seed, n):
-        self.walks = mdp.sample_trajectories(P, aimless, np.random.default_rng(seed), n, horizon)
+        self.walks = mdp.sample_trajectories(
+            P, aimless, np.random.default_rng(seed), n, horizon
+        )
         self.futures = mc_info_nce.by_counts(*self.walks, n_states, n_actions, gamma)
         self.marginal = mc_info_nce.future_marginal(self.walks[0], n_states, gamma)
         self.tried = self.futures.sum(axis=2) > 0
@@ -275,7 +306,9 @@ class Counts:
     def scores(self, snapshots):
         """Action scores of the three ways."""
         star = np.bincount(snapshots, minlength=n_states) / len(snapshots)
-        implicit = np.divide(star, self.marginal, out=np.zeros(n_states), where=self.marginal > 0)
+        implicit = np.divide(
+            star, self.marginal, out=np.zeros(n_states), where=self.marginal > 0
+        )
         classifier = star / (star + self.marginal + 1e-12)
         yield np.where(self.tried, self.futures @ implicit, -np.inf)
         for reward in (implicit, classifier):
@@ -300,19 +333,29 @@ by_wrong = np.array(
 fig, axes = plt.subplots(1, 2, figsize=(6.4, 3.2), sharey=True, width_ratios=(1, 1.35))
 for ax, (task, values) in zip(axes, by_episodes.items(), strict=True):
     for w, color in enumerate(ways.values()):
-        figures.band(ax, size.episodes, values[:, :, w], figures.COLORS[color], marker="o", ms=4)
+        figures.band(
+            ax, size.episodes, values[:, :, w], figures.COLORS[color], marker="o", ms=4
+        )
     for name in ("optimal", "aimless"):
-        ax.axhline(exact_success[task][name], color=figures.COLORS["muted"], ls="--", lw=1)
+        ax.axhline(
+            exact_success[task][name], color=figures.COLORS["muted"], ls="--", lw=1
+        )
     ax.set(xscale="log", ylim=(0, 0.9), xlabel="recorded episodes")
     ax.set_title(task)
     ax.set_xticks(size.episodes, [f"{n:,}" for n in size.episodes])
     ax.minorticks_off()
 axes[0].set_ylabel("probability of success")
-figures.direct_label(axes[0], size.episodes[0], 0.06, "aimless", figures.COLORS["muted"], (0, 5))
-figures.direct_label(axes[0], size.episodes[0], 0.71, "optimal", figures.COLORS["muted"], (0, 5))
+figures.direct_label(
+    axes[0], size.episodes[0], 0.06, "aimless", figures.COLORS["muted"], (0, 5)
+)
+figures.direct_label(
+    axes[0], size.episodes[0], 0.71, "optimal", figures.COLORS["muted"], (0, 5)
+)
 ends = by_episodes["two corners"][:, -1].mean(axis=0)
 for (way, color), end, lift in zip(ways.items(), ends, (-7, -2, 7), strict=True):
-    figures.direct_label(axes[1], size.episodes[-1], end, way, figures.COLORS[color], (6, lift))
+    figures.direct_label(
+        axes[1], size.episodes[-1], end, way, figures.COLORS[color], (6, lift)
+    )
 here.show(
     fig,
     alt="Probability of success against recorded episodes, for one corner and for two. The two ways "
@@ -335,12 +378,28 @@ here.show(
 # %%
 fig, ax = plt.subplots(figsize=(6.4, 3.0))
 for w, (way, color) in enumerate(ways.items()):
-    figures.band(ax, size.wrong, by_wrong[:, :, w], figures.COLORS[color], marker="o", markersize=4)
+    figures.band(
+        ax,
+        size.wrong,
+        by_wrong[:, :, w],
+        figures.COLORS[color],
+        marker="o",
+        markersize=4,
+    )
     lift = {"ours": -6, "third": 0, "second": 6}[color]
     figures.direct_label(
-        ax, size.wrong[-1], by_wrong[:, -1, w].mean(), way, figures.COLORS[color], (7, lift)
+        ax,
+        size.wrong[-1],
+        by_wrong[:, -1, w].mean(),
+        way,
+        figures.COLORS[color],
+        (7, lift),
     )
-ax.set(ylim=(0, 0.8), xlabel="wrong snapshots among twenty", ylabel="probability of success")
+ax.set(
+    ylim=(0, 0.8),
+    xlabel="wrong snapshots among twenty",
+    ylabel="probability of success",
+)
 here.show(
     fig,
     alt="Probability of success against the number of wrong snapshots, from none to ten. The implicit "
@@ -350,7 +409,10 @@ here.show(
     "Q-iteration the implicit reward does not notice ten wrong snapshots; the classifier's reward does.",
 )
 kept = by_wrong[:, size.wrong.index(5)] / by_wrong[:, 0]  # five wrong, over none
-print("kept with five wrong:", dict(zip(ways, kept.mean(axis=0).round(2).tolist(), strict=True)))
+print(
+    "kept with five wrong:",
+    dict(zip(ways, kept.mean(axis=0).round(2).tolist(), strict=True)),
+)
 
 # %% [markdown]
 # So the implicit reward is robust, and a reward from a classifier is not. But LAEO falls as well, although
@@ -371,7 +433,9 @@ from goalward.training.loop import train
 
 seeds, per_seed = size.seeds, largest * horizon
 walks = [counts[k, largest].walks for k in range(seeds)]
-states, actions = (np.concatenate(part).astype(np.int8) for part in zip(*walks, strict=True))
+states, actions = (
+    np.concatenate(part).astype(np.int8) for part in zip(*walks, strict=True)
+)
 data = trajectories.from_trajectories(states, actions)
 model = LAEO(
     gamma=gamma, actor=None, actions=n_actions, critic=EmbeddingCritic(n_states, n_actions),
@@ -390,7 +454,10 @@ logits, learned = np.asarray(logits, dtype=float), {}
 for task in done:
     for name, aggregate in aggregates.items():
         learned[task, name] = np.array(
-            [success(aggregate(logits[k][:, :, snapshots_of(task, k)]), task) for k in range(seeds)]
+            [
+                success(aggregate(logits[k][:, :, snapshots_of(task, k)]), task)
+                for k in range(seeds)
+            ]
         )
         print(f"{task:11s} {name:13s} success {learned[task, name].round(2)}")
 
@@ -415,7 +482,11 @@ for task in done:
 from dataclasses import replace
 from functools import partial
 
-from goalward.baselines.reward_classifier import PositiveUnlabelled, RewardClassifier, logistic
+from goalward.baselines.reward_classifier import (
+    PositiveUnlabelled,
+    RewardClassifier,
+    logistic,
+)
 from goalward.envs.point_maze import PointMaze
 from goalward.evaluation.errands import Errands
 from goalward.nets.action_heads import ActionHeadsCritic
@@ -433,7 +504,9 @@ def record(key):
     starts = jax.vmap(maze.reset)(jax.random.split(keys[0], seeds * size.walks))
     position, action = errands.record(starts, keys[1])
     corner = errands.centres[jax.random.choice(keys[2], jnp.array(near), (seeds, 20))]
-    snapshot = corner + jax.random.uniform(keys[3], corner.shape, minval=-0.45, maxval=0.45)
+    snapshot = corner + jax.random.uniform(
+        keys[3], corner.shape, minval=-0.45, maxval=0.45
+    )
     seen = errands.observe(position), action, is_done[maze.cell(position)]
     return *seen, errands.observe(snapshot)
 
@@ -447,7 +520,8 @@ runs, axes = seeds * len(rates), trajectories.window_axes(data)
 
 def window(repeats):
     return data.window(
-        np.repeat(np.arange(seeds) * per_seed, repeats), np.full(seeds * repeats, per_seed)
+        np.repeat(np.arange(seeds) * per_seed, repeats),
+        np.full(seeds * repeats, per_seed),
     )
 
 
@@ -477,23 +551,37 @@ def learn(name, learner, one, many, axes):
 
 # %%
 critic = ActionHeadsCritic(n_actions, MLP((n_actions * 16,)), MLP((16,)))
-laeo = LAEO(gamma=gamma, actor=None, actions=n_actions, critic=critic, batch_size=size.batch)
+laeo = LAEO(
+    gamma=gamma, actor=None, actions=n_actions, critic=critic, batch_size=size.batch
+)
 params = learn("LAEO", laeo, data, window(len(rates)), axes)
 shown = jnp.repeat(examples, len(rates), axis=0)
 sweeps = {
     "LAEO": returns(laeo.action_values, params, shown),
-    "LAEO, mean of logs": returns(replace(laeo, aggregate=mean_log).action_values, params, shown),
+    "LAEO, mean of logs": returns(
+        replace(laeo, aggregate=mean_log).action_values, params, shown
+    ),
 }
-q_iteration = fitted_q.FittedQ(MLP((n_actions,)), gamma, batch_size=size.batch, tau=0.01)
+q_iteration = fitted_q.FittedQ(
+    MLP((n_actions,)), gamma, batch_size=size.batch, tau=0.01
+)
 share = float(in_success[:, 1:].mean())
-for name, objective in (("classifier + Q", logistic), ("PU + Q", PositiveUnlabelled(share))):
+for name, objective in (
+    ("classifier + Q", logistic),
+    ("PU + Q", PositiveUnlabelled(share)),
+):
     classifier = RewardClassifier(MLP((1,)), objective, size.batch, learning_rate=0.03)
     judged, _ = train(
         classifier, (window(1), examples), jax.random.key(8), size.steps // 2, seeds=seeds,
         data_axis=(axes, 0), progress=here.progress(f"{name}: reward"),
     )  # fmt: skip
-    rewards = jax.vmap(lambda p, c=classifier: c.reward(p, data.observations))(judged.params)
-    rewarded = (data, rewards[0]), (window(len(rates)), jnp.repeat(rewards, len(rates), axis=0))
+    rewards = jax.vmap(lambda p, c=classifier: c.reward(p, data.observations))(
+        judged.params
+    )
+    rewarded = (
+        (data, rewards[0]),
+        (window(len(rates)), jnp.repeat(rewards, len(rates), axis=0)),
+    )
     params = learn(name, q_iteration, *rewarded, (axes, 0))
     sweeps[name] = returns(q_iteration.network.apply, params)
 sweeps = {name: np.asarray(sweep) for name, sweep in sweeps.items()}
@@ -502,12 +590,18 @@ final = {name: sweep[:, sweep.mean(axis=0).argmax()] for name, sweep in sweeps.i
 # %%
 fig, ax = plt.subplots(figsize=(6.4, 3.4))
 lifts = {"LAEO": -7, "LAEO, mean of logs": 13, "classifier + Q": -4, "PU + Q": 6}
-for (name, sweep), color in zip(sweeps.items(), ("ours", "sixth", "second", "third"), strict=True):
+for (name, sweep), color in zip(
+    sweeps.items(), ("ours", "sixth", "second", "third"), strict=True
+):
     figures.band(ax, rates, sweep, figures.COLORS[color], marker="o", markersize=4)
     label, end = name.replace(", ", ",\n"), sweep[:, -1].mean()
-    figures.direct_label(ax, rates[-1], end, label, figures.COLORS[color], (8, lifts[name]))
+    figures.direct_label(
+        ax, rates[-1], end, label, figures.COLORS[color], (8, lifts[name])
+    )
 ax.axhline(cloning.mean(), color=figures.COLORS["muted"], linestyle="--", linewidth=1)
-figures.direct_label(ax, rates[0], cloning.mean(), "cloning", figures.COLORS["muted"], (0, 8))
+figures.direct_label(
+    ax, rates[0], cloning.mean(), "cloning", figures.COLORS["muted"], (0, 8)
+)
 ax.set(xscale="log", ylim=(0, 0.6), xlabel="step size", ylabel="probability of success")
 ax.set_xticks(rates, rates)
 ax.minorticks_off()
@@ -520,7 +614,9 @@ here.show(
     "step size for the claims below. At it, no two of the methods can be told apart.",
 )
 for name, values in final.items():
-    print(f"{name:18s} best step size: mean {values.mean():.2f}, each data set {values.round(2)}")
+    print(
+        f"{name:18s} best step size: mean {values.mean():.2f}, each data set {values.round(2)}"
+    )
 
 # %% [markdown]
 # Twenty positions and no reward make a policy that succeeds far more often than the people who were
@@ -572,7 +668,12 @@ here.explore(
 # rewards come from the paper: better means a difference above zero. They were set before measuring.
 
 # %%
-exact_claim = {"paper": "exact", "bound": "<= 1e-8", "bound_from": "oracle", "kind": "exact"}
+exact_claim = {
+    "paper": "exact",
+    "bound": "<= 1e-8",
+    "bound_from": "oracle",
+    "kind": "exact",
+}
 here.claim(
     "probability",
     "The average ratio over success examples, times p(e=1), is the probability of success (largest "
@@ -601,7 +702,12 @@ here.claim(
     "Exact model, one corner: success of log-mean-exp, over that of the mean of logs",
     measured=one["log-mean-exp"] / one["mean of logs"], **exact_claim | {"bound": "in [0.99, 1.01]"},
 )  # fmt: skip
-ours = {"paper": "—", "bound_from": "prototype", "kind": "statistical", "covers": "data and start"}
+ours = {
+    "paper": "—",
+    "bound_from": "prototype",
+    "kind": "statistical",
+    "covers": "data and start",
+}
 here.claim(
     "learned",
     "Learned critic, one corner: success over the aimless walker's, who is cloning at its best",

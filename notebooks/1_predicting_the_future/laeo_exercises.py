@@ -100,9 +100,12 @@ for _states, _actions, _k in ((4, 3, 6), (1, 2, 1), (3, 3, 3)):
     _terms = [[list(zip(_w, row, strict=True)) for row in table] for table in _f]
     _expected = {
         "log-mean-exp": [
-            [math.log(math.fsum(w * math.exp(x) for w, x in row)) for row in t] for t in _terms
+            [math.log(math.fsum(w * math.exp(x) for w, x in row)) for row in t]
+            for t in _terms
         ],
-        "mean of logs": [[math.fsum(w * x for w, x in row) for row in t] for t in _terms],
+        "mean of logs": [
+            [math.fsum(w * x for w, x in row) for row in t] for t in _terms
+        ],
         "best example": [[max(x for _, x in row) for row in t] for t in _terms],
     }
     for _how, _truth in _expected.items():
@@ -243,7 +246,9 @@ def success_chance(P, policy, marginal, examples, prior, gamma):
     star = np.bincount(examples, minlength=states) / len(examples)
     on_arrival = P @ ((1 - gamma) * prior * star / marginal)
     chain = np.einsum("sa,sax->sx", policy, P)
-    V = np.linalg.solve(np.eye(states) - gamma * chain, (policy * on_arrival).sum(axis=1))
+    V = np.linalg.solve(
+        np.eye(states) - gamma * chain, (policy * on_arrival).sum(axis=1)
+    )
     return on_arrival + gamma * P @ V
     ### END SOLUTION
 
@@ -254,7 +259,9 @@ from goalward.course.assignments import expect
 # Two states that swap at every step. Success is to be in state 1, half of the time.
 _swap = np.array([[[0.0, 1.0]], [[1.0, 0.0]]])
 expect.close(
-    success_chance(_swap.copy(), np.ones((2, 1)), np.full(2, 0.5), np.array([1, 1]), 0.5, 0.5),
+    success_chance(
+        _swap.copy(), np.ones((2, 1)), np.full(2, 0.5), np.array([1, 1]), 0.5, 0.5
+    ),
     [[2 / 3], [1 / 3]],
     "the chance of success for two states that swap",
     hint="the clock stops after one step with chance 1/2, after two with 1/4: 1/2 + 1/8 + 1/32 + ...",
@@ -292,7 +299,9 @@ for _states, _actions, _k, _gamma in ((5, 3, 12, 0.9), (7, 2, 1, 0.6), (4, 4, 30
     _measure = _successor.successor_measure(_P, _policy, _gamma)
     _expected = _prior * np.mean([_measure[:, :, x] / _p[x] for x in _shown], axis=0)
     expect.close(
-        success_chance(_P.copy(), _policy.copy(), _p.copy(), _shown.copy(), _prior, _gamma),
+        success_chance(
+            _P.copy(), _policy.copy(), _p.copy(), _shown.copy(), _prior, _gamma
+        ),
         _expected,
         f"the chance of success at discount {_gamma}, against the average ratio",
         rtol=1e-3,
@@ -367,7 +376,9 @@ def _holds(M, behaviour, factor):
 
 
 _behaviour = np.full(3, 1 / 3)
-_holds(expect.array(dithering_world(_behaviour.copy(), 2.0), (3, 3), "M"), _behaviour, 2.0)
+_holds(
+    expect.array(dithering_world(_behaviour.copy(), 2.0), (3, 3), "M"), _behaviour, 2.0
+)
 
 # %% nbgrader={"grade": true, "grade_id": "dithering_world-hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 # Hidden tests stand here when this is graded: other numbers, sizes and seeds.

@@ -52,18 +52,24 @@ rooms = Grid.parse("""
     ....#....
 """)
 gamma, S, A = 0.9, rooms.states, len(ACTIONS)
-P = 0.9 * rooms.P + 0.1 * rooms.P.mean(axis=1, keepdims=True)  # one move in ten is random
+P = 0.9 * rooms.P + 0.1 * rooms.P.mean(
+    axis=1, keepdims=True
+)  # one move in ten is random
 aimless = mdp.uniform_policy(S, A)
 occupancy = successor.successor_measure(P, aimless, gamma)
 exact = log_ratio(occupancy, occupancy.mean(axis=(0, 1)))
 
 pixel, (row, col) = np.arange(9), rooms.cells.T[:, :, None, None]
-clean = np.exp(-((pixel[:, None] - row) ** 2 + (pixel - col) ** 2) / (2 * 0.7**2)).reshape(S, 81)
+clean = np.exp(
+    -((pixel[:, None] - row) ** 2 + (pixel - col) ** 2) / (2 * 0.7**2)
+).reshape(S, 81)
 
 
 def photograph(cells, rng, noise=0.15):
     """One picture a cell, as 81 numbers: a spot where the walker is, and a noise of its own."""
-    return (clean[cells] + noise * rng.normal(size=(*np.shape(cells), 81))).astype(np.float32)
+    return (clean[cells] + noise * rng.normal(size=(*np.shape(cells), 81))).astype(
+        np.float32
+    )
 
 
 def score(f):
@@ -72,8 +78,12 @@ def score(f):
 
 
 def draw_map(ax, f, goal, title):
-    picture = figures.heatmap(ax, rooms.image(f[:, :, goal].max(axis=1)), title, vmin=-5, vmax=3)
-    ax.plot(*rooms.cells[goal][::-1], "*", color=figures.COLORS["second"], markersize=12)
+    picture = figures.heatmap(
+        ax, rooms.image(f[:, :, goal].max(axis=1)), title, vmin=-5, vmax=3
+    )
+    ax.plot(
+        *rooms.cells[goal][::-1], "*", color=figures.COLORS["second"], markersize=12
+    )
     return picture
 
 
@@ -81,8 +91,12 @@ J_cloning = goals.goal_reaching(P, gcbc.exact_policy(occupancy, aimless), gamma)
 J_exact = score(exact)
 here_cell, goal_cell = rooms.index(2, 2), rooms.index(7, 7)
 fig, axes = plt.subplots(1, 4, figsize=(6.4, 2.2), width_ratios=(1, 1, 1, 1.2))
-shots = photograph(np.array([here_cell, here_cell, goal_cell]), np.random.default_rng(0))
-for ax, shot, title in zip(axes, shots, ("here", "here, again", "the goal"), strict=False):
+shots = photograph(
+    np.array([here_cell, here_cell, goal_cell]), np.random.default_rng(0)
+)
+for ax, shot, title in zip(
+    axes, shots, ("here", "here, again", "the goal"), strict=False
+):
     figures.heatmap(ax, shot.reshape(9, 9), title, cmap="gray", vmin=-0.4, vmax=1.2)
 picture = draw_map(axes[3], exact, goal_cell, "exact critic")
 fig.colorbar(picture, ax=axes[3], label="nats", shrink=0.7)
@@ -190,10 +204,14 @@ from goalward.data import trajectories
 from goalward.data.goals import hindsight_transitions
 
 rng = np.random.default_rng(1)
-cells, actions = mdp.sample_trajectories(P, aimless, rng, n=seeds * size.walks, horizon=50)
+cells, actions = mdp.sample_trajectories(
+    P, aimless, rng, n=seeds * size.walks, horizon=50
+)
 some = jax.jit(lambda data, key: hindsight_transitions(data, key, 512, gamma))
 walked = some(trajectories.from_trajectories(cells, actions), jax.random.key(1))
-now, act, later = (np.asarray(leaf) for leaf in (walked.state, walked.action, walked.goal))
+now, act, later = (
+    np.asarray(leaf) for leaf in (walked.state, walked.action, walked.goal)
+)
 x = np.hstack([photograph(now[:128], rng), np.eye(A)[act[:128]]])
 y = photograph(later[:128], rng)
 
@@ -207,7 +225,9 @@ def nce(f):
 def descend(rule, rate, steps=400):
     """Largest logit before each step, and the last one's loss, from cold layers."""
     draw = np.random.default_rng(2)
-    layers = [draw.uniform(-1e-12, 1e-12, size=(16, inputs.shape[1])) for inputs in (x, y)]
+    layers = [
+        draw.uniform(-1e-12, 1e-12, size=(16, inputs.shape[1])) for inputs in (x, y)
+    ]
     moments = [(0.0, 0.0), (0.0, 0.0)]
     largest, B = [], len(x)
     for t in range(1, steps + 1):
@@ -290,7 +310,9 @@ from goalward.training.loop import train
 photos = photograph(cells, rng)
 data = trajectories.from_trajectories(photos, actions)
 parts, axes = trajectories.split_by_seed(data, seeds)
-album = photograph(np.tile(np.arange(S), (4, 1)), rng)  # four fresh photographs of each cell
+album = photograph(
+    np.tile(np.arange(S), (4, 1)), rng
+)  # four fresh photographs of each cell
 ordinary = float(np.sqrt(6 / (size.width + 16)))
 scales = {"ordinary": ordinary, "small": 3e-3, "cold": COLD}
 
@@ -304,7 +326,9 @@ def make(normalise, batch=size.batch):
 
 
 example = jax.jit(make(True).batch)(data, jax.random.key(0))
-fresh_pairs = [jnp.asarray(a) for a in (photograph(now, rng), act, photograph(later, rng))]
+fresh_pairs = [
+    jnp.asarray(a) for a in (photograph(now, rng), act, photograph(later, rng))
+]
 floor = float(binary_nce(jnp.asarray(exact[now, act][:, later])))
 
 
@@ -323,11 +347,15 @@ def examine(learner, params):
 
     def one(critic, shot):
         anchors = jnp.repeat(shot, A, axis=0), jnp.tile(jnp.arange(A), S)
-        f = learner.critic.apply(critic, anchors, shot, method="pairwise").reshape(S, A, S)
+        f = learner.critic.apply(critic, anchors, shot, method="pairwise").reshape(
+            S, A, S
+        )
         return f, learner.critic.apply(critic, shot, method="encode_future")
 
     critics = jax.tree.map(lambda leaf: leaf[:, 0], params["critic"])
-    f, codes = jax.vmap(jax.vmap(one, (None, 0)), (0, None))(critics, jnp.asarray(album))
+    f, codes = jax.vmap(jax.vmap(one, (None, 0)), (0, None))(
+        critics, jnp.asarray(album)
+    )
     return f.mean(axis=1), codes.mean(axis=1)
 
 
@@ -360,7 +388,10 @@ for normalise, batch in ((False, size.batch), (True, size.batch), (True, size.la
     )  # fmt: skip
     for k, name in enumerate(names):
         own = slice(k * seeds, (k + 1) * seeds)
-        both = [jax.tree.map(lambda leaf, o=own: leaf[o], p) for p in (params, trained.params)]
+        both = [
+            jax.tree.map(lambda leaf, o=own: leaf[o], p)
+            for p in (params, trained.params)
+        ]
         (first, _), (f, codes) = (examine(twin, p) for p in both)
         start[label + name] = np.asarray(first)
         results[label + name] = {
@@ -368,7 +399,9 @@ for normalise, batch in ((False, size.batch), (True, size.batch), (True, size.la
             "train": history["loss"][own], "fresh": history["fresh"][own],
         }  # fmt: skip
 for run in results.values():
-    run["correlation"] = np.array([np.corrcoef(f.ravel(), exact.ravel())[0, 1] for f in run["f"]])
+    run["correlation"] = np.array(
+        [np.corrcoef(f.ravel(), exact.ravel())[0, 1] for f in run["f"]]
+    )
     run["J"] = np.array([score(f) for f in run["f"]])
 
 # %% [markdown]
@@ -378,7 +411,11 @@ for run in results.values():
 cold_start = {}
 for name in ("ordinary", "small", "cold", "norm, cold"):
     table = jnp.asarray(start[name][0][:, 0])
-    cold_start[name] = np.abs(start[name]).max(), float(binary_nce(table)), float(info_nce(table))
+    cold_start[name] = (
+        np.abs(start[name]).max(),
+        float(binary_nce(table)),
+        float(info_nce(table)),
+    )
     print(f"{name:11s} largest logit {cold_start[name][0]:8.1e}   NCE {cold_start[name][1]:.4f}",
           f"  InfoNCE {cold_start[name][2]:.4f}")  # fmt: skip
 print(f"2 log 2 = {2 * np.log(2):.4f}, log B = {np.log(S):.4f}")
@@ -399,7 +436,9 @@ panels[0].set_yticks(range(len(results)), list(results))
 panels[0].set_ylim(len(results) - 0.4, -0.6)
 panels[0].set(xlabel="correlation", title="with the exact critic")
 panels[1].axvline(J_cloning, color=figures.COLORS["exact"], ls="--", lw=1)
-panels[1].set(xlabel="J (dashed: cloning)", title="greedy policy's score", xlim=(0, None))
+panels[1].set(
+    xlabel="J (dashed: cloning)", title="greedy policy's score", xlim=(0, None)
+)
 here.show(
     fig,
     alt="Two panels of dots, one row a configuration, five seeds each. Correlations lie between 0.83 "
@@ -448,8 +487,12 @@ last = results["norm, large batch, cold"]
 for what, color, text in (("train", "ours", "training"), ("fresh", "second", "fresh")):
     height = last[what][:, -1].mean()
     offset = (5, 6 if what == "fresh" else -4)
-    figures.direct_label(panels[2], logs[-1], height, text, figures.COLORS[color], offset)
-figures.direct_label(panels[0], logs[-1], floor, "exact critic", figures.COLORS["exact"], (-72, -9))
+    figures.direct_label(
+        panels[2], logs[-1], height, text, figures.COLORS[color], offset
+    )
+figures.direct_label(
+    panels[0], logs[-1], floor, "exact critic", figures.COLORS["exact"], (-72, -9)
+)
 here.show(
     fig,
     alt="Three panels of training loss and fresh loss against steps, with a dashed line for the exact "
@@ -487,7 +530,10 @@ for ax, (state, goal), title in zip(
 ):  # fmt: skip
     both = np.asarray(jnp.maximum(state, goal))[0, :, :, 0]
     figures.heatmap(ax, both, title, cmap="gray", vmin=-0.4, vmax=1.2)
-    peaks = [np.array(np.unravel_index(np.argmax(i[0, :, :, 0]), (9, 9))) for i in (state, goal)]
+    peaks = [
+        np.array(np.unravel_index(np.argmax(i[0, :, :, 0]), (9, 9)))
+        for i in (state, goal)
+    ]
     ax.annotate("", peaks[1][::-1], peaks[0][::-1],
                 arrowprops={"arrowstyle": "->", "color": figures.COLORS["fifth"], "lw": 2})  # fmt: skip
     print(f"{title}: rows and columns from state to goal {peaks[1] - peaks[0]}")
@@ -525,7 +571,11 @@ frames = jnp.asarray(photos.reshape(seeds, -1, 81))
 glorot = nn.initializers.glorot_uniform()
 shape = {"activation": nn.relu, "kernel_init": glorot}
 squeeze = Autoencoder(
-    MLP((size.width, 16), **shape), MLP((size.width, 81), **shape), size.batch, ADAM, size.rate
+    MLP((size.width, 16), **shape),
+    MLP((size.width, 81), **shape),
+    size.batch,
+    ADAM,
+    size.rate,
 )
 trained, _ = train(
     squeeze, frames, jax.random.key(6), size.code_steps, seeds=seeds, data_axis=0,
@@ -545,7 +595,9 @@ def decoded_line(code, points=41):
     """Cells (pairs, points) nearest to the line from code[begin] to code[end]."""
     share = np.linspace(0, 1, points)[:, None]
     line = code[begin, None] * (1 - share) + code[end, None] * share
-    distance = (code**2).sum(axis=1) - 2 * line @ code.T  # squared, less a constant a row
+    distance = (code**2).sum(
+        axis=1
+    ) - 2 * line @ code.T  # squared, less a constant a row
     return distance.argmin(axis=2)
 
 
@@ -556,7 +608,9 @@ def adjacent_share(path):
 
 
 paths = {name: [decoded_line(code) for code in every] for name, every in codes.items()}
-adjacent = {name: np.array([adjacent_share(p) for p in every]) for name, every in paths.items()}
+adjacent = {
+    name: np.array([adjacent_share(p) for p in every]) for name, every in paths.items()
+}
 
 # %%
 tint = {"ψ": "ours", "PCA": "second", "autoencoder": "third"}
@@ -589,17 +643,25 @@ here.show(
 
 # %%
 HORIZON = 60
-actions_of = results["norm, large batch, cold"]["f"].argmax(axis=2)  # [seed, state, goal]
+actions_of = results["norm, large batch, cold"]["f"].argmax(
+    axis=2
+)  # [seed, state, goal]
 
 
 def walk(policy, plan, key):
     """Whether each pair's walker stands on its goal at some time within the horizon."""
     rng, pair = np.random.default_rng(key), np.arange(len(begin))
-    state, stage, reached = begin.copy(), np.zeros(len(begin), int), np.zeros(len(begin), bool)
+    state, stage, reached = (
+        begin.copy(),
+        np.zeros(len(begin), int),
+        np.zeros(len(begin), bool),
+    )
     last = plan.shape[1] - 1
     for t in range(HORIZON):
         stage = np.minimum(stage + (state == plan[pair, stage]), last)
-        stage = np.maximum(stage, t * (last + 1) // HORIZON)  # each has its share of the time
+        stage = np.maximum(
+            stage, t * (last + 1) // HORIZON
+        )  # each has its share of the time
         slip, wild = rng.random(len(begin)) < 0.1, rng.integers(A, size=len(begin))
         action = np.where(slip, wild, policy[state, plan[pair, stage]])
         state = rooms.next_state[state, action]
@@ -609,8 +671,14 @@ def walk(policy, plan, key):
 
 to, total = rooms.distances[begin], rooms.distances[begin, end]
 detour = to + rooms.distances[end] - total[:, None]
-ideal = [np.argmin(100 * detour + np.abs(to - k / 5 * total[:, None]), axis=1) for k in range(1, 6)]
-plans = {"no plan": [end[:, None]] * seeds, "shortest path": [np.stack(ideal, axis=1)] * seeds}
+ideal = [
+    np.argmin(100 * detour + np.abs(to - k / 5 * total[:, None]), axis=1)
+    for k in range(1, 6)
+]
+plans = {
+    "no plan": [end[:, None]] * seeds,
+    "shortest path": [np.stack(ideal, axis=1)] * seeds,
+}
 plans |= {name: [p[:, 8::8] for p in every] for name, every in paths.items()}
 success = {
     name: np.array([walk(actions_of[k], plan[k], k) for k in range(seeds)])
@@ -662,13 +730,17 @@ def frame(name, where):
     fig, panels = plt.subplots(1, 2, figsize=(5.4, 2.7))
     g = rooms.index(*asked[where])
     draw_map(panels[0], exact, g, "exact")
-    fig.colorbar(draw_map(panels[1], results[name]["f"][0], g, name), ax=panels, shrink=0.8)
+    fig.colorbar(
+        draw_map(panels[1], results[name]["f"][0], g, name), ax=panels, shrink=0.8
+    )
     return fig
 
 
 def describe(name, where):
     g = rooms.index(*asked[where])
-    r = np.corrcoef(results[name]["f"][0][:, :, g].ravel(), exact[:, :, g].ravel())[0, 1]
+    r = np.corrcoef(results[name]["f"][0][:, :, g].ravel(), exact[:, :, g].ravel())[
+        0, 1
+    ]
     return f"Maps of the exact and the learned critic ({name}), goal {where}: correlation {r:.2f}."
 
 

@@ -56,11 +56,15 @@ def layer_norm_dense(x, weights, bias, eps):
 # %% nbgrader={"grade": true, "grade_id": "layer_norm_dense-visible", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 from goalward.course.assignments import expect
 
-_answer = layer_norm_dense(rows.copy(), kernel.copy(), np.array([0.0, 0.1, 0.0, 0.0]), 1e-6)
+_answer = layer_norm_dense(
+    rows.copy(), kernel.copy(), np.array([0.0, 0.1, 0.0, 0.0]), 1e-6
+)
 assert isinstance(_answer, list | tuple), "return two arrays"
 assert len(_answer) == 2, "return two arrays"
 _values = expect.array(_answer[0], (3, 4), "the normalised values")
-expect.close(_values.mean(axis=1), np.zeros(3), "the mean of each row", hint="one row, all units")
+expect.close(
+    _values.mean(axis=1), np.zeros(3), "the mean of each row", hint="one row, all units"
+)
 expect.close(
     _values[0],
     [0.061958, -0.805452, -0.867409, 1.610903],
@@ -82,19 +86,36 @@ from goalward.course.assignments import hidden
 
 rng = hidden.rng("layer_norm_dense")
 for _B, _n, _m, _eps in ((1, 3, 6, 1e-6), (7, 4, 5, 1e-6), (5, 2, 9, 0.5)):
-    _x, _w, _b = rng.normal(size=(_B, _n)), rng.normal(size=(_n, _m)), rng.normal(size=_m)
+    _x, _w, _b = (
+        rng.normal(size=(_B, _n)),
+        rng.normal(size=(_n, _m)),
+        rng.normal(size=_m),
+    )
     _want = np.empty((_B, _m))
     for _i in range(_B):
-        _h = [float(_b[_j] + sum(_x[_i, _k] * _w[_k, _j] for _k in range(_n))) for _j in range(_m)]
+        _h = [
+            float(_b[_j] + sum(_x[_i, _k] * _w[_k, _j] for _k in range(_n)))
+            for _j in range(_m)
+        ]
         _mean = sum(_h) / _m
         _var = sum((_u - _mean) ** 2 for _u in _h) / _m
         _want[_i] = [(_u - _mean) / (_var + _eps) ** 0.5 for _u in _h]
     _normalised, _output = layer_norm_dense(_x.copy(), _w.copy(), _b.copy(), _eps)
-    expect.close(_normalised, _want, f"the normalised values of {_B} rows", rtol=1e-4, atol=1e-4)
-    expect.close(_output, np.clip(_want, 0, None), f"the output of {_B} rows", rtol=1e-4, atol=1e-4)
+    expect.close(
+        _normalised, _want, f"the normalised values of {_B} rows", rtol=1e-4, atol=1e-4
+    )
+    expect.close(
+        _output,
+        np.clip(_want, 0, None),
+        f"the output of {_B} rows",
+        rtol=1e-4,
+        atol=1e-4,
+    )
 _normalised, _ = layer_norm_dense(30 * _x, _w.copy(), np.zeros(_m), 1e-6)
 _again, _ = layer_norm_dense(_x.copy(), _w.copy(), np.zeros(_m), 1e-6)
-expect.close(_normalised, _again, "invariance to the input's scale", rtol=1e-3, atol=1e-3)
+expect.close(
+    _normalised, _again, "invariance to the input's scale", rtol=1e-3, atol=1e-3
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -143,9 +164,13 @@ from goalward.course.assignments import expect
 
 _W, _V, _nce, _info = cold_start(rows.copy(), rows[:, ::-1].copy(), 4, 1e-12, 0)
 _W, _V = expect.array(_W, (4, 2), "W"), expect.array(_V, (4, 2), "V")
-assert 1e-14 < np.abs(_W).max() <= 1e-12, "the entries of W should fill the range up to the scale"
+assert 1e-14 < np.abs(_W).max() <= 1e-12, (
+    "the entries of W should fill the range up to the scale"
+)
 expect.close(_nce, 1.3862944, "the balanced loss of a cold start", hint="log 2 twice")
-expect.close(_info, 1.0986123, "InfoNCE of a cold start with three rows", hint="three candidates")
+expect.close(
+    _info, 1.0986123, "InfoNCE of a cold start with three rows", hint="three candidates"
+)
 
 # %% nbgrader={"grade": true, "grade_id": "cold_start-hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 # Hidden tests stand here when this is graded: other numbers, sizes and seeds.
@@ -170,14 +195,20 @@ for _B, _outputs, _scale in ((5, 3, 0.5), (8, 2, 0.1), (4, 6, 30.0), (9, 3, 1e-1
         _top = max(_row)
         _soft += (_top + np.log(sum(np.exp(_f - _top) for _f in _row)) - _row[_i]) / _B
     _want = _own + _other / (_B * (_B - 1))
-    expect.close(_nce, _want, "the balanced loss of your own W and V", rtol=1e-4, atol=1e-4)
+    expect.close(
+        _nce, _want, "the balanced loss of your own W and V", rtol=1e-4, atol=1e-4
+    )
     expect.close(_info, _soft, "InfoNCE of your own W and V", rtol=1e-4, atol=1e-4)
 _x = np.ones((2, 60))
 _W, _V, *_ = cold_start(_x, _x.copy(), 50, 2.0, int(rng.integers(10**6)))
 for _name, _drawn in (("W", np.asarray(_W)), ("V", np.asarray(_V))):
     # 3,000 draws: six standard errors.
-    assert abs(_drawn.mean()) < 6 * 1.155 / 3000**0.5, f"the entries of {_name} should average zero"
-    assert abs((_drawn**2).mean() - 4 / 3) < 6 * 1.193 / 3000**0.5, f"is {_name} uniform?"
+    assert abs(_drawn.mean()) < 6 * 1.155 / 3000**0.5, (
+        f"the entries of {_name} should average zero"
+    )
+    assert abs((_drawn**2).mean() - 4 / 3) < 6 * 1.193 / 3000**0.5, (
+        f"is {_name} uniform?"
+    )
     assert abs((_drawn**4).mean() - 3.2) < 6 * 4.267 / 3000**0.5, f"is {_name} uniform?"
 assert abs(np.mean(np.asarray(_W) * np.asarray(_V))) < 6 * 1.333 / 3000**0.5, (
     "are W and V independent?"
@@ -227,10 +258,16 @@ def balanced_loss(logits):
 from goalward.course.assignments import expect
 
 _loss, _slope = balanced_loss(np.zeros((3, 3)))
-expect.close(_loss, 1.3862944, "the loss of a table of zeros", hint="both classes weigh the same")
+expect.close(
+    _loss, 1.3862944, "the loss of a table of zeros", hint="both classes weigh the same"
+)
 _slope = expect.array(_slope, (3, 3), "the slope")
-expect.close(_slope.sum(axis=1), np.zeros(3), "the sum of each row of the slope at zero")
-expect.close(_slope[0, 0], -1 / 6, "the slope of an own future at zero", hint="a mean over rows")
+expect.close(
+    _slope.sum(axis=1), np.zeros(3), "the sum of each row of the slope at zero"
+)
+expect.close(
+    _slope[0, 0], -1 / 6, "the slope of an own future at zero", hint="a mean over rows"
+)
 
 # %% nbgrader={"grade": true, "grade_id": "balanced_loss-hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 # Hidden tests stand here when this is graded: other numbers, sizes and seeds.
@@ -259,11 +296,15 @@ for _B in (2, 4, 7):
         _step = np.zeros((_B, _B))
         _step[_i, _j] = 1e-5
         _numeric[_i, _j] = (_slow_loss(_f + _step) - _slow_loss(_f - _step)) / 2e-5
-    expect.close(_slope, _numeric, f"the slope of {_B} rows, by finite differences", atol=1e-5)
+    expect.close(
+        _slope, _numeric, f"the slope of {_B} rows, by finite differences", atol=1e-5
+    )
 _far = np.array([[800.0, -900.0], [900.0, -800.0]])
 _loss, _slope = balanced_loss(_far.copy())
 expect.close(_loss, 850.0, "the loss of very large logits", rtol=1e-4)
-expect.close(_slope, [[0.0, 0.0], [0.5, -0.5]], "the slope of very large logits", atol=1e-5)
+expect.close(
+    _slope, [[0.0, 0.0], [0.5, -0.5]], "the slope of very large logits", atol=1e-5
+)
 
 # At the log ratio the slope vanishes on average: all batches of three from a small joint table.
 _joint = rng.dirichlet(np.ones(4)).reshape(2, 2)
@@ -313,7 +354,8 @@ def joint_crop(state, goal, pad, seed):
     for images in (state, goal):
         padded = np.pad(images, [(0, 0), (pad, pad), (pad, pad)], mode="edge")
         windows = [
-            p[i : i + height, j : j + width] for p, (i, j) in zip(padded, shifts, strict=True)
+            p[i : i + height, j : j + width]
+            for p, (i, j) in zip(padded, shifts, strict=True)
         ]
         cropped.append(np.stack(windows))
     return cropped[0], cropped[1], shifts
@@ -354,15 +396,21 @@ for _B, _H, _W, _pad in ((6, 5, 7, 2), (4, 9, 6, 3), (3, 4, 4, 1)):
             _r = min(max(_i + int(_shifts[_b, 0]) - _pad, 0), _H - 1)
             _c = min(max(_j + int(_shifts[_b, 1]) - _pad, 0), _W - 1)
             _want[_b, _i, _j] = _images[_b, _r, _c]
-        expect.close(_got, _want, f"the cropped {_what}, given the shifts that you return")
+        expect.close(
+            _got, _want, f"the cropped {_what}, given the shifts that you return"
+        )
 _many = np.zeros((1500, 1, 1))
 *_, _shifts = joint_crop(_many, _many.copy(), 2, int(rng.integers(10**6)))
 _shifts = expect.array(_shifts, (1500, 2), "the shifts of many rows").astype(int)
-assert (_shifts.min(), _shifts.max()) == (0, 4), "with pad 2 the shifts should run from 0 to 4"
+assert (_shifts.min(), _shifts.max()) == (0, 4), (
+    "with pad 2 the shifts should run from 0 to 4"
+)
 _table = np.zeros((5, 5))
 np.add.at(_table, (_shifts[:, 0], _shifts[:, 1]), 1)
 # Binomial, 1,500 draws of probability 1/25: mean 60, deviation 7.6; more than six deviations.
 assert np.abs(_table - 60).max() < 48, "each pair of shifts should be equally likely"
 *_, _others = joint_crop(_many, _many.copy(), 2, int(rng.integers(10**6, 10**7)))
-assert not np.array_equal(_shifts, np.asarray(_others)), "another seed should give other shifts"
+assert not np.array_equal(_shifts, np.asarray(_others)), (
+    "another seed should give other shifts"
+)
 ### END HIDDEN TESTS

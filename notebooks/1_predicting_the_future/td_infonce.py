@@ -57,9 +57,13 @@ for ax, table, title in zip(
 ):
     off = np.abs(table - exact).mean()
     title = f"{title}\n(mean error {off:.4f})" if table is not exact else title
-    picture = figures.heatmap(ax, grid.image(table[corner, up]), title, vmin=0, vmax=0.14)
+    picture = figures.heatmap(
+        ax, grid.image(table[corner, up]), title, vmin=0, vmax=0.14
+    )
     ax.plot(0, 4, "o", color="white", markersize=7)
-    ax.annotate("", (0, 3), (0, 4), arrowprops={"arrowstyle": "->", "color": "white", "lw": 1.5})
+    ax.annotate(
+        "", (0, 3), (0, 4), arrowprops={"arrowstyle": "->", "color": "white", "lw": 1.5}
+    )
 fig.colorbar(picture, ax=axes, label="probability", shrink=0.8)
 here.show(
     fig,
@@ -197,7 +201,9 @@ from goalward.losses import contrastive
 library = contrastive.td_info_nce(
     jnp.asarray(f_next), jnp.asarray(f_random), jnp.asarray(f_target), gamma
 )
-print(f"by hand {by_hand(f_next, f_random, f_target, gamma):.6f}   library {float(library):.6f}\n")
+print(
+    f"by hand {by_hand(f_next, f_random, f_target, gamma):.6f}   library {float(library):.6f}\n"
+)
 print(getsource(contrastive.td_info_nce))
 
 # %% [markdown]
@@ -266,12 +272,16 @@ s, a = mdp.sample_trajectories(
 rest = td_infonce.td_fixed_point(td_infonce.transition_counts(s, a, 4, 2), 2, gamma)
 marginal = np.bincount(s[:, 1:].ravel(), minlength=4) / s[:, 1:].size
 pair, next_pair = (s * 2 + a)[:, :-1].ravel(), (s * 2 + a)[:, 1:].ravel()
-future = s[:, 1:].ravel()  # all next states are candidates: each counts as often as it occurs
+future = s[
+    :, 1:
+].ravel()  # all next states are candidates: each counts as often as it occurs
 
 
 def full_batch_loss(f, f_target):
     logits = f[pair][:, future]
-    return contrastive.td_info_nce(logits, logits, f_target[next_pair][:, future], gamma)
+    return contrastive.td_info_nce(
+        logits, logits, f_target[next_pair][:, future], gamma
+    )
 
 
 at_rest = jnp.log(jnp.asarray(rest.reshape(8, 4)) / marginal)
@@ -298,9 +308,13 @@ print(
 # $25\times5\times25$ entries. Guessing $1/25$ everywhere has error 0.020.
 
 # %%
-episodes = max(size.transitions) // horizon  # of each seed; smaller data sets are its beginning
+episodes = (
+    max(size.transitions) // horizon
+)  # of each seed; smaller data sets are its beginning
 rng = np.random.default_rng(10)
-actions = rng.integers(n_actions, size=(size.seeds * episodes, horizon + 1), dtype=np.int8)
+actions = rng.integers(
+    n_actions, size=(size.seeds * episodes, horizon + 1), dtype=np.int8
+)
 states = np.empty_like(actions)
 states[:, 0] = rng.integers(n_states, size=len(states))
 move = grid.next_state.astype(np.int8)
@@ -324,12 +338,20 @@ for seed in range(size.seeds):
     for k, n in enumerate(counted):
         s, a = recorded(seed, n)
         transition_table = td_infonce.transition_counts(s, a, n_states, n_actions)
-        td_exact[seed, k] = error(td_infonce.td_fixed_point(transition_table, n_actions, gamma))
-        mc_exact[seed, k] = error(mc_info_nce.by_counts(s, a, n_states, n_actions, gamma))
+        td_exact[seed, k] = error(
+            td_infonce.td_fixed_point(transition_table, n_actions, gamma)
+        )
+        mc_exact[seed, k] = error(
+            mc_info_nce.by_counts(s, a, n_states, n_actions, gamma)
+        )
 floor = error(mc_info_nce.infinite_data_limit(grid.P, random_policy, gamma, horizon))
 print("transitions     ", counted)
 print("chaining   error", td_exact.mean(axis=0).round(4))
-print("averaging  error", mc_exact.mean(axis=0).round(4), f"-> {floor:.4f} with infinite data")
+print(
+    "averaging  error",
+    mc_exact.mean(axis=0).round(4),
+    f"-> {floor:.4f} with infinite data",
+)
 
 # %%
 fig, ax = plt.subplots(figsize=(6.4, 3.4))
@@ -340,7 +362,11 @@ figures.direct_label(
     ax, counted[-1], td_exact[:, -1].mean(), "chain steps\n(TD)", figures.COLORS["ours"]
 )
 figures.direct_label(
-    ax, counted[-1], mc_exact[:, -1].mean(), "average\nfutures", figures.COLORS["second"]
+    ax,
+    counted[-1],
+    mc_exact[:, -1].mean(),
+    "average\nfutures",
+    figures.COLORS["second"],
 )
 figures.direct_label(
     ax,
@@ -350,7 +376,12 @@ figures.direct_label(
     figures.COLORS["second"],
     (0, -10),
 )
-ax.set(xscale="log", yscale="log", xlabel="transitions in the data", ylabel="mean absolute error")
+ax.set(
+    xscale="log",
+    yscale="log",
+    xlabel="transitions in the data",
+    ylabel="mean absolute error",
+)
 here.show(
     fig,
     alt="Error against number of transitions, both axes logarithmic. Chaining steps falls steadily "
@@ -417,9 +448,14 @@ from goalward.training.loop import train
 
 critic, batch = GoalTableCritic(n_states, n_actions), size.batch
 methods = {  # learner, and the middle of its three step sizes
-    "TD InfoNCE": (td_infonce.TDInfoNCE(critic, gamma, batch_size=batch, tau=1.0), 0.005),
+    "TD InfoNCE": (
+        td_infonce.TDInfoNCE(critic, gamma, batch_size=batch, tau=1.0),
+        0.005,
+    ),
     "SR, TD rule": (
-        successor_representation.SuccessorRepresentation(n_states, n_actions, gamma, batch),
+        successor_representation.SuccessorRepresentation(
+            n_states, n_actions, gamma, batch
+        ),
         2.0,
     ),
     "SR, Adam": (
@@ -428,7 +464,10 @@ methods = {  # learner, and the middle of its three step sizes
         ),
         0.001,
     ),
-    "C-learning": (c_learning.CLearning(critic, gamma, batch_size=batch, tau=1.0), 0.01),
+    "C-learning": (
+        c_learning.CLearning(critic, gamma, batch_size=batch, tau=1.0),
+        0.01,
+    ),
     "MC InfoNCE": (mc_info_nce.MCInfoNCE(critic, gamma, batch_size=batch), 0.003),
 }
 colors = dict(zip(methods, ("ours", "third", "sixth", "fourth", "second"), strict=True))
@@ -446,7 +485,11 @@ colors = dict(zip(methods, ("ours", "third", "sixth", "fourth", "second"), stric
 # %%
 data = trajectories.from_trajectories(states, actions)
 axes = trajectories.window_axes(data)
-factors, seeds, sizes = np.array(size.step_size_factors), size.seeds, np.array(size.transitions)
+factors, seeds, sizes = (
+    np.array(size.step_size_factors),
+    size.seeds,
+    np.array(size.transitions),
+)
 tuning_size, other_sizes = sizes[-2], np.delete(sizes, -2)
 
 
@@ -467,7 +510,9 @@ def density(name, params, transitions):
     log_p = jnp.log(jnp.maximum(jnp.array(p), 1e-12))[:, :, None, None, :]
     logits = params["params"]["table"].reshape(shape)
     joint = logits + log_p
-    return np.asarray(jnp.exp(joint) if name == "C-learning" else jax.nn.softmax(joint, axis=-1))
+    return np.asarray(
+        jnp.exp(joint) if name == "C-learning" else jax.nn.softmax(joint, axis=-1)
+    )
 
 
 def run(name, start, step_sizes, transitions):
@@ -476,7 +521,9 @@ def run(name, start, step_sizes, transitions):
     runs = shape[0] * seeds
     first = np.broadcast_to(np.arange(seeds) * episodes * horizon, shape).ravel()
     windows = data.window(first, np.repeat(transitions, seeds))
-    copies = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (runs, *leaf.shape)), start)
+    copies = jax.tree.map(
+        lambda leaf: jnp.broadcast_to(leaf, (runs, *leaf.shape)), start
+    )
     copies = copies.replace(learning_rate=jnp.repeat(jnp.float32(step_sizes), seeds))
     trained, _ = train(
         methods[name][0], windows, jax.random.key(1), size.steps, seeds=runs, data_axis=axes,
@@ -487,23 +534,33 @@ def run(name, start, step_sizes, transitions):
 
 sweeps, chosen, curves = {}, {}, {}
 for name, (learner, middle) in methods.items():
-    start = learner.init(jax.random.key(0), learner.batch(data, jax.random.key(0)))  # tables: equal
-    sweeps[name] = run(name, start, middle * factors, np.full(len(factors), tuning_size))
+    start = learner.init(
+        jax.random.key(0), learner.batch(data, jax.random.key(0))
+    )  # tables: equal
+    sweeps[name] = run(
+        name, start, middle * factors, np.full(len(factors), tuning_size)
+    )
     chosen[name] = int(sweeps[name].mean(axis=1).argmin())
     best = np.full(len(other_sizes), middle * factors[chosen[name]])
     elsewhere = run(name, start, best, other_sizes)
     at_tuning = sweeps[name][chosen[name]]
-    curves[name] = np.insert(elsewhere, len(sizes) - 2, at_tuning, axis=0).T  # (seeds, sizes)
+    curves[name] = np.insert(
+        elsewhere, len(sizes) - 2, at_tuning, axis=0
+    ).T  # (seeds, sizes)
 
 # %%
 fig, panels = plt.subplots(1, len(methods), figsize=(6.4, 2.5), sharey=True)
 for ax, (name, (_, middle)) in zip(panels, methods.items(), strict=True):
     rates = middle * factors
-    figures.band(ax, rates, sweeps[name].T, figures.COLORS[colors[name]], marker="o", ms=3)
+    figures.band(
+        ax, rates, sweeps[name].T, figures.COLORS[colors[name]], marker="o", ms=3
+    )
     best = chosen[name]
     ax.plot(rates[best], sweeps[name][best].mean(), "o", ms=9, mfc="none", mec="black")
     ax.set(xscale="log", yscale="log", ylim=(1.5e-3, 3e-2))
-    ax.set_title(name.replace(", ", ",\n").replace(" InfoNCE", "\nInfoNCE"), fontsize=9.5)
+    ax.set_title(
+        name.replace(", ", ",\n").replace(" InfoNCE", "\nInfoNCE"), fontsize=9.5
+    )
     ax.tick_params(which="minor", labelbottom=False, labelleft=False)
 fig.supxlabel("step size", fontsize=10.5)
 panels[0].set_ylabel("mean absolute error")
@@ -519,18 +576,35 @@ here.show(
 # %%
 fig, ax = plt.subplots(figsize=(6.4, 4.0))
 ax.plot(counted, td_exact.mean(axis=0), color=figures.COLORS["exact"], linewidth=0.9)
-ax.plot(counted, mc_exact.mean(axis=0), color=figures.COLORS["exact"], linewidth=0.9, linestyle=":")
+ax.plot(
+    counted,
+    mc_exact.mean(axis=0),
+    color=figures.COLORS["exact"],
+    linewidth=0.9,
+    linestyle=":",
+)
 label_height = {}
 for name, values in sorted(curves.items(), key=lambda item: item[1][:, -1].mean()):
-    figures.band(ax, sizes, values, figures.COLORS[colors[name]], marker="o", markersize=4)
+    figures.band(
+        ax, sizes, values, figures.COLORS[colors[name]], marker="o", markersize=4
+    )
     lowest = max(label_height.values(), default=0) * 1.22  # keep labels apart
     label_height[name] = max(values[:, -1].mean(), lowest)
     figures.direct_label(
         ax, sizes[-1], label_height[name], name, figures.COLORS[colors[name]], (9, 0)
     )
-figures.direct_label(ax, counted[-1], td_exact[:, -1].mean(), "TD, perfect", "black", (4, -2))
-figures.direct_label(ax, counted[1], mc_exact[:, 1].mean(), "MC, perfect", "black", (6, 8))
-ax.set(xscale="log", yscale="log", xlabel="transitions in the data", ylabel="mean absolute error")
+figures.direct_label(
+    ax, counted[-1], td_exact[:, -1].mean(), "TD, perfect", "black", (4, -2)
+)
+figures.direct_label(
+    ax, counted[1], mc_exact[:, 1].mean(), "MC, perfect", "black", (6, 8)
+)
+ax.set(
+    xscale="log",
+    yscale="log",
+    xlabel="transitions in the data",
+    ylabel="mean absolute error",
+)
 here.show(
     fig,
     alt="Error against number of transitions for five trained methods. MC InfoNCE and C-learning "
@@ -571,7 +645,9 @@ for name in list(methods)[1:]:
     per_seed = np.array([sample_ratio(ours[k], curves[name][k]) for k in range(seeds)])
     ratios[name] = tuple(ratio_interval(per_seed, np.ones(seeds)))
     mean, low, high = ratios[name]
-    print(f"{name:12s} needs {mean:10.3g} times the samples   95% interval [{low:.3g}, {high:.3g}]")
+    print(
+        f"{name:12s} needs {mean:10.3g} times the samples   95% interval [{low:.3g}, {high:.3g}]"
+    )
 
 # %% [markdown]
 # Read the four rows with the two figures in mind.
@@ -619,7 +695,12 @@ for name in list(methods)[1:]:
 
 # %%
 letters = dict(zip("udlrs", range(n_actions), strict=True))
-zigzags = {(0, 0): "rrddddrr", (0, 4): "llddddll", (4, 4): "lluuuull", (4, 0): "rruuuurr"}
+zigzags = {
+    (0, 0): "rrddddrr",
+    (0, 4): "llddddll",
+    (4, 4): "lluuuull",
+    (4, 0): "rruuuurr",
+}
 detours = {  # start: (long path, short path); both end in the same cell
     (0, 0): ("rrrrddddllll", "dddd"),
     (1, 1): ("urrrddddlu", "rrdd"),
@@ -659,13 +740,19 @@ reach = {}  # (method, data set) -> p(goal | state, action), (seeds, state, acti
 for d, part in enumerate((slice(60), slice(60, 120))):
     chances = next_state_marginal(paths[part]) * np.exp(table[d])
     chances /= chances.sum(axis=-1, keepdims=True)
-    reach["TD InfoNCE", d] = np.einsum("ksagg->ksag", chances)  # ask for the commanded goal
+    reach["TD InfoNCE", d] = np.einsum(
+        "ksagg->ksag", chances
+    )  # ask for the commanded goal
 
     seen = np.zeros((n_states, n_actions, 1), dtype=bool)
     seen[paths[part, :-1], path_actions[part, :-1]] = True
-    averaged = mc_info_nce.by_counts(paths[part], path_actions[part], n_states, n_actions, gamma)
+    averaged = mc_info_nce.by_counts(
+        paths[part], path_actions[part], n_states, n_actions, gamma
+    )
     untrained = mc_info_nce.future_marginal(paths[part], n_states, gamma)
-    reach["MC InfoNCE", d] = np.tile(np.where(seen, averaged, untrained), (seeds, 1, 1, 1))
+    reach["MC InfoNCE", d] = np.tile(
+        np.where(seen, averaged, untrained), (seeds, 1, 1, 1)
+    )
 
 # %% [markdown]
 # The agent now acts: in each state it takes the action after which the goal is most likely, ties
@@ -706,10 +793,14 @@ for name in ("TD InfoNCE", "MC InfoNCE"):
 # %%
 fig, panels = plt.subplots(2, 4, figsize=(6.4, 3.7))
 for row, name in enumerate(("TD InfoNCE", "MC InfoNCE")):
-    for ax, (start, goal), (path, done) in zip(panels[row], corners, walked[name, 0], strict=True):
+    for ax, (start, goal), (path, done) in zip(
+        panels[row], corners, walked[name, 0], strict=True
+    ):
         figures.heatmap(ax, np.ones(grid.shape), cmap="Greys", vmin=0, vmax=8)
         for recording in paths[:4]:
-            ax.plot(*grid.cells[recording].T[::-1], color="white", linewidth=5, zorder=1)
+            ax.plot(
+                *grid.cells[recording].T[::-1], color="white", linewidth=5, zorder=1
+            )
         trail = grid.cells[path]
         color = figures.COLORS["ours" if name == "TD InfoNCE" else "second"]
         for here_cell, there in pairwise(trail):
@@ -745,19 +836,30 @@ stitched = {}
 for name in ("TD InfoNCE", "MC InfoNCE"):
     stitched[name] = np.array(
         [
-            reach[name, 0][:, grid.index(r, c), ACTIONS.index(action), grid.index(*goal)]
+            reach[name, 0][
+                :, grid.index(r, c), ACTIONS.index(action), grid.index(*goal)
+            ]
             for (r, c, action), (_, goal) in zip(first_moves, corners, strict=True)
         ]
     ).T  # (seeds, pairs)
-    print(f"{name}: p(goal) after the right first move", stitched[name].mean(axis=0).round(3))
+    print(
+        f"{name}: p(goal) after the right first move",
+        stitched[name].mean(axis=0).round(3),
+    )
 print(
     f"exact: {gamma**7:.3f}\n\nshortcuts: p(goal) after the first move of the short and of the long way"
 )
 for (start, goal), (long, short) in zip(shortcuts, detours.values(), strict=True):
-    column = [(grid.index(*start), letters[way[0]], grid.index(*goal)) for way in (short, long)]
+    column = [
+        (grid.index(*start), letters[way[0]], grid.index(*goal))
+        for way in (short, long)
+    ]
     for name in ("TD InfoNCE", "MC InfoNCE"):
         both_ways = [f"{reach[name, 1][:, *c].mean():.2f}" for c in column]
-        print(f"{start} to {goal}  {name}  short {both_ways[0]}  long {both_ways[1]}", end="   ")
+        print(
+            f"{start} to {goal}  {name}  short {both_ways[0]}  long {both_ways[1]}",
+            end="   ",
+        )
     print(f"exact short {gamma ** (len(short) - 1):.2f}")
 
 # %% [markdown]
@@ -797,12 +899,18 @@ floors = {g: [mc_floor(g, T) for T in grid_of_lengths] for g in discounts}
 def frame(gamma, T):
     fig, (left, right) = plt.subplots(1, 2, figsize=(6.4, 2.7), width_ratios=(1, 1.5))
     truth = successor.successor_measure(grid.P, random_policy, gamma)[corner, up]
-    figures.heatmap(left, grid.image(truth), f"exact future, γ = {gamma}", vmin=0, vmax=0.3)
+    figures.heatmap(
+        left, grid.image(truth), f"exact future, γ = {gamma}", vmin=0, vmax=0.3
+    )
     left.plot(0, 4, "o", color="white", markersize=7)
     for g in discounts:
         color = figures.COLORS["second" if g == gamma else "muted"]
-        right.plot(grid_of_lengths, floors[g], color=color, linewidth=2.5 if g == gamma else 1)
-        figures.direct_label(right, grid_of_lengths[-1], floors[g][-1], f"γ = {g}", color)
+        right.plot(
+            grid_of_lengths, floors[g], color=color, linewidth=2.5 if g == gamma else 1
+        )
+        figures.direct_label(
+            right, grid_of_lengths[-1], floors[g][-1], f"γ = {g}", color
+        )
     right.plot(T, mc_floor(gamma, T), "o", color=figures.COLORS["second"], markersize=9)
     right.set(xscale="log", yscale="log", xlabel="episode length T")
     right.set_title(f"floor of averaging: {mc_floor(gamma, T):.4f}")

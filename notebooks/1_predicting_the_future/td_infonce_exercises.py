@@ -35,7 +35,9 @@ def chain_steps(states, actions, n_states, n_actions, gamma):
     np.add.at(counts, (index[:, :-1].ravel(), index[:, 1:].ravel()), 1)
     next_pairs = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     next_states = next_pairs.reshape(pairs, n_states, n_actions).sum(axis=2)
-    future = (1 - gamma) * np.linalg.solve(np.eye(pairs) - gamma * next_pairs, next_states)
+    future = (1 - gamma) * np.linalg.solve(
+        np.eye(pairs) - gamma * next_pairs, next_states
+    )
     return future.reshape(n_states, n_actions, n_states)
 
 
@@ -53,7 +55,9 @@ def corridor_walks(n, steps, seed, cells=7):
 def corridor_exact(gamma, cells=7):
     """The exact future (S, A, S) of a random walker in the corridor."""
     cell = np.arange(cells)
-    move = np.stack([np.eye(cells)[np.clip(cell + d, 0, cells - 1)] for d in (-1, 1)], axis=1)
+    move = np.stack(
+        [np.eye(cells)[np.clip(cell + d, 0, cells - 1)] for d in (-1, 1)], axis=1
+    )
     return (1 - gamma) * move @ np.linalg.inv(np.eye(cells) - gamma * move.mean(axis=1))
 
 
@@ -116,7 +120,10 @@ def weighed_future(target_logits, random_states, n_states):
 from goalward.course.assignments import expect
 
 _logits = np.log([[1.0, 1, 1, 1], [1, 3, 2, 2]])
-_drawn, _answer = np.array([0, 2, 2, 3]), [[0.25, 0, 0.5, 0.25, 0], [0.125, 0, 0.625, 0.25, 0]]
+_drawn, _answer = (
+    np.array([0, 2, 2, 3]),
+    [[0.25, 0, 0.5, 0.25, 0], [0.125, 0, 0.625, 0.25, 0]],
+)
 expect.close(
     weighed_future(np.zeros((2, 4)), _drawn.copy(), 5),
     [_answer[0]] * 2,
@@ -161,7 +168,9 @@ _often = _rng.permutation(np.arange(1, 7))
 _drawn = _rng.permutation(np.repeat(np.arange(6), _often))
 _ratios = np.log(_truth / (_often / 21)) + 3 * _rng.normal(size=(12, 1))
 _given = weighed_future(_ratios[:, _drawn], _drawn.copy(), 6)
-expect.close(_given, _truth, "with the exact critic of a small world, the probability of a state")
+expect.close(
+    _given, _truth, "with the exact critic of a small world, the probability of a state"
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -205,7 +214,9 @@ def two_term_loss(next_logits, random_logits, target_logits, gamma):
     ### BEGIN SOLUTION
     own = jnp.diagonal(jax.nn.log_softmax(next_logits, axis=1))
     far = jnp.sum(
-        jax.nn.softmax(target_logits, axis=1) * jax.nn.log_softmax(random_logits, axis=1), axis=1
+        jax.nn.softmax(target_logits, axis=1)
+        * jax.nn.log_softmax(random_logits, axis=1),
+        axis=1,
     )
     return -jnp.mean((1 - gamma) * own + gamma * far)
     ### END SOLUTION
@@ -218,8 +229,16 @@ _next = np.array([[2, 0, -1], [0.5, 1, 0], [-1, 1, 0]])
 _random = np.array([[1.0, 0], [0, 2], [-1, 1]])
 _target = np.array([[0.0, 1], [3, 0], [-1, -2]])
 for _gamma, _value, _hint in (
-    (0.0, 0.752574, "only the first term counts: pick the diagonal out of each row of next_logits"),
-    (1.0, 1.555147, "only the second term counts: the weights come from target_logits, row by row"),
+    (
+        0.0,
+        0.752574,
+        "only the first term counts: pick the diagonal out of each row of next_logits",
+    ),
+    (
+        1.0,
+        1.555147,
+        "only the second term counts: the weights come from target_logits, row by row",
+    ),
     (0.9, 1.474890, "how are the two terms mixed?"),
 ):
     expect.close(
@@ -248,7 +267,9 @@ _rng = hidden.rng("two_term_loss")
 def _slow_loss(following, random, target, gamma):
     total = 0.0
     for i in range(len(following)):
-        total -= (1 - gamma) * np.log(np.exp(following[i, i]) / sum(np.exp(following[i])))
+        total -= (1 - gamma) * np.log(
+            np.exp(following[i, i]) / sum(np.exp(following[i]))
+        )
         weight = np.exp(target[i]) / sum(np.exp(target[i]))
         log_chance = random[i] - np.log(sum(np.exp(random[i])))
         for j in range(random.shape[1]):
@@ -335,7 +356,9 @@ def semi_gradient(table, pair, next_state, next_pair, random_state, gamma):
     def loss(f):
         near = jnp.diagonal(jax.nn.log_softmax(f[pair][:, next_state], axis=1))
         ranked = jax.nn.log_softmax(f[pair][:, random_state], axis=1)
-        return -(1 - gamma) * near.mean() - gamma * (weights * ranked).sum(axis=1).mean()
+        return (
+            -(1 - gamma) * near.mean() - gamma * (weights * ranked).sum(axis=1).mean()
+        )
 
     return jax.grad(loss)(jnp.asarray(table))
     ### END SOLUTION
@@ -415,7 +438,9 @@ _table, _gamma = 1.5 * _rng.normal(size=(6, 3)), _rng.uniform(0.4, 0.9)
 _indices = [_rng.integers(m, size=k) for m, k in ((6, 24), (3, 24), (6, 24), (3, 48))]
 _right = _differences(_table, *_indices, _gamma)
 _given = semi_gradient(_table.copy(), *(i.copy() for i in _indices), _gamma)
-expect.close(_given, _right, "with 24 transitions of 6 pairs, the gradient", rtol=1e-3, atol=2e-5)
+expect.close(
+    _given, _right, "with 24 transitions of 6 pairs, the gradient", rtol=1e-3, atol=2e-5
+)
 
 # A batch of all transitions of a small world, at the critic where TD InfoNCE comes to rest.
 _pair = np.repeat(np.arange(6), 4)
@@ -428,8 +453,12 @@ _q = np.full((6, 3), 1 / 3)
 for _ in range(200):
     _q = 0.2 * _arrive + 0.8 * _follow @ _q
 _rest = np.log(_q / (np.bincount(_future) / 24)) + _rng.normal(size=(6, 1))
-_given = semi_gradient(_rest.copy(), _pair, _future, _next_pair, np.tile(_future, 2), 0.8)
-expect.close(_given, np.zeros((6, 3)), "at the critic where TD InfoNCE should rest, the gradient")
+_given = semi_gradient(
+    _rest.copy(), _pair, _future, _next_pair, np.tile(_future, 2), 0.8
+)
+expect.close(
+    _given, np.zeros((6, 3)), "at the critic where TD InfoNCE should rest, the gradient"
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -532,7 +561,9 @@ for _p, _gamma, _answer, _what, _hint in (
     _new = best_critic(_f.copy(), _arrive.copy(), _follow.copy(), _p.copy(), _gamma)
     expect.array(_new, (2, 3), "the critic")
     expect.close(_read(_new, _p), _answer, _what, hint=_hint)
-_new = best_critic(_f + np.array([[5], [-5]]), _arrive.copy(), _follow.copy(), _p.copy(), _gamma)
+_new = best_critic(
+    _f + np.array([[5], [-5]]), _arrive.copy(), _follow.copy(), _p.copy(), _gamma
+)
 expect.close(
     _read(_new, _p),
     _answer,
@@ -571,7 +602,9 @@ expect.array(_given, (8, 4), "the critic")
 expect.close(_read(_given, _p), _truth, "if f is exact, q of the new critic")
 _f = np.zeros((8, 4))
 for _ in range(40):
-    _f = np.asarray(best_critic(_f, _arrive.copy(), _follow.copy(), _p.copy(), 0.6), dtype=float)
+    _f = np.asarray(
+        best_critic(_f, _arrive.copy(), _follow.copy(), _p.copy(), 0.6), dtype=float
+    )
 expect.close(_read(_f, _p), _truth, "after 40 rounds from f = 0, q of the critic")
 ### END HIDDEN TESTS
 
@@ -671,7 +704,10 @@ def error_table(states, actions, exact, gamma, sizes, keeps):
 # %% nbgrader={"grade": true, "grade_id": "patience-visible", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 from goalward.course.assignments import expect
 
-_states, _actions = np.array([[0, 1, 2, 1], [0, 2, 2, 2]]), np.array([[0, 1, 0, 0], [0, 0, 0, 1]])
+_states, _actions = (
+    np.array([[0, 1, 2, 1], [0, 2, 2, 2]]),
+    np.array([[0, 1, 0, 0], [0, 0, 0, 1]]),
+)
 for _rows, _keep, _futures, _what, _hint in (
     (
         1,
@@ -690,7 +726,11 @@ for _rows, _keep, _futures, _what, _hint in (
     (
         2,
         1,
-        {(0, 0): [0, 5 / 14, 9 / 14], (1, 1): [0, 1 / 3, 2 / 3], (2, 0): [0, 1 / 3, 2 / 3]},
+        {
+            (0, 0): [0, 5 / 14, 9 / 14],
+            (1, 1): [0, 1 / 3, 2 / 3],
+            (2, 0): [0, 1 / 3, 2 / 3],
+        },
         "for two trajectories and keep = 1, the mean future",
         "(2, 0) has three anchors, two of them at the same t: each counts once, whatever its L",
     ),
@@ -699,7 +739,9 @@ for _rows, _keep, _futures, _what, _hint in (
     for _place, _row in _futures.items():
         _answer[_place] = _row
     expect.close(
-        patient_average(_states[:_rows].copy(), _actions[:_rows].copy(), 3, 2, 0.5, _keep),
+        patient_average(
+            _states[:_rows].copy(), _actions[:_rows].copy(), 3, 2, 0.5, _keep
+        ),
         _answer,
         _what,
         hint=_hint,
@@ -761,16 +803,21 @@ _states, _actions = mdp.sample_trajectories(
 for _keep in (1, 3, _last):
     _right = _slow_average(_states, _actions, _shape, _gamma, _keep)
     _given = patient_average(_states.copy(), _actions.copy(), *_shape, _gamma, _keep)
-    expect.close(_given, _right, f"with keep = {_keep} of {_last} steps, the mean future")
+    expect.close(
+        _given, _right, f"with keep = {_keep} of {_last} steps, the mean future"
+    )
 _exact = _rng.dirichlet(np.ones(_shape[0]), size=_shape)
 _sizes, _keeps, _right = (2, 6, 3), (_last - 1, 1, 4, 2), np.zeros((3, 5))
 for _i, _n in enumerate(_sizes):
     _data = _states[:_n], _actions[:_n], _shape, _gamma
     _tables = [_slow_average(*_data, _keep) for _keep in _keeps] + [_slow_chain(*_data)]
     _right[_i] = [
-        sum(abs(e - x) for e, x in zip(t.flat, _exact.flat, strict=True)) for t in _tables
+        sum(abs(e - x) for e, x in zip(t.flat, _exact.flat, strict=True))
+        for t in _tables
     ]
-_given = error_table(_states.copy(), _actions.copy(), _exact.copy(), _gamma, _sizes, _keeps)
+_given = error_table(
+    _states.copy(), _actions.copy(), _exact.copy(), _gamma, _sizes, _keeps
+)
 expect.close(_given, _right / _exact.size, "for random walks, the table of errors")
 ### END HIDDEN TESTS
 

@@ -178,13 +178,25 @@ for shared in (0.0, 0.8):
 slopes = [np.polyfit(np.log(size.samples), np.log(row), 1)[0] for row in misses[0.0]]
 
 fig, ax = plt.subplots(figsize=(6.4, 3.0))
-for shared, color, name in ((0.0, "ours", "nothing shared"), (0.8, "second", "shared noise")):
-    figures.band(ax, size.samples, misses[shared], figures.COLORS[color], marker="o", ms=4)
+for shared, color, name in (
+    (0.0, "ours", "nothing shared"),
+    (0.8, "second", "shared noise"),
+):
+    figures.band(
+        ax, size.samples, misses[shared], figures.COLORS[color], marker="o", ms=4
+    )
     end = (size.samples[-1], misses[shared][:, -1].mean())
-    figures.direct_label(ax, *end, name, figures.COLORS[color], (0, 32 - 25 * shared), ha="right")
+    figures.direct_label(
+        ax, *end, name, figures.COLORS[color], (0, 32 - 25 * shared), ha="right"
+    )
 ax.axhline(floors[0.8], color=figures.COLORS["exact"], lw=0.8, ls="--")
 figures.direct_label(ax, 1e3, floors[0.8], "its closed form", "black", (0, -10))
-ax.set(xscale="log", yscale="log", xlabel="captions in the bank", ylabel="error (nats, r.m.s.)")
+ax.set(
+    xscale="log",
+    yscale="log",
+    xlabel="captions in the bank",
+    ylabel="error (nats, r.m.s.)",
+)
 here.show(
     fig,
     alt="Error against bank size on logarithmic axes. With nothing shared it falls along a straight "
@@ -235,7 +247,9 @@ for d, tau in ((8, 3.0), (4, 2.0)):
     A, C = on_sphere(rng, 1, d), on_sphere(rng, 5, d)
     bank = on_sphere(rng, size.monte_carlo, d)
     sampled = method.lse_scores(tau * A @ bank.T, tau * bank @ C.T)
-    formula_gap = max(formula_gap, np.abs(sampled - method.sphere_bridge(A @ C.T, tau, d)).max())
+    formula_gap = max(
+        formula_gap, np.abs(sampled - method.sphere_bridge(A @ C.T, tau, d)).max()
+    )
 A, C = 0.7 * rng.normal(size=(2, 5, 2))
 bank = 0.7 * rng.normal(size=(size.monte_carlo, 2))
 far = [((points[:, None] - bank) ** 2).sum(axis=2) for points in (A, C)]
@@ -319,7 +333,9 @@ from goalward.training.loop import train
 pairs = (("a", "b"), ("b", "c"), ("a1", "b1"), ("b2", "c2"), ("a3", "c3"))
 learner = method.UnconsciousLearner(MLP((32, 16, 8), nn.relu), pairs)
 worlds = [
-    random_triple(np.random.default_rng(s), shared=k) for k in (0.0, 4.0) for s in range(size.seeds)
+    random_triple(np.random.default_rng(s), shared=k)
+    for k in (0.0, 4.0)
+    for s in range(size.seeds)
 ]
 copies, recorded, checks = len(worlds), [], []
 for i, world in enumerate(worlds):
@@ -339,7 +355,8 @@ trained, _ = train(
 
 # %%
 views = {
-    name: jnp.array([np.float32(x[k] / s[k]) for x, s in checks]) for k, name in enumerate("abc")
+    name: jnp.array([np.float32(x[k] / s[k]) for x, s in checks])
+    for k, name in enumerate("abc")
 }
 views["bank"] = data[1][0]
 
@@ -348,8 +365,14 @@ views["bank"] = data[1][0]
 @jax.vmap
 def encode(params, views):
     """Codes of the check data by every encoder, and of the bank by those of B."""
-    codes = {name: learner.encode(params, name, views[name[0]]) for pair in pairs for name in pair}
-    banks = {"bank " + n: learner.encode(params, n, views["bank"]) for n in ("b", "b1", "b2")}
+    codes = {
+        name: learner.encode(params, name, views[name[0]])
+        for pair in pairs
+        for name in pair
+    }
+    banks = {
+        "bank " + n: learner.encode(params, n, views["bank"]) for n in ("b", "b1", "b2")
+    }
     return codes | banks
 
 
@@ -371,18 +394,26 @@ def lse(i, first, second, bank_first, bank_second, pair, n=1_000):
         factors[i, pair + 1] * codes[bank_second][i],
     )
     return np.stack(
-        [method.lse_scores(u @ left[:n].T, right[:n] @ v.T) for u, v in zip(x, y, strict=True)]
+        [
+            method.lse_scores(u @ left[:n].T, right[:n] @ v.T)
+            for u, v in zip(x, y, strict=True)
+        ]
     )
 
 
-shared_way, separate_way = ("a", "c", "bank b", "bank b", 0), ("a1", "c2", "bank b1", "bank b2", 2)
+shared_way, separate_way = (
+    ("a", "c", "bank b", "bank b", 0),
+    ("a1", "c2", "bank b1", "bank b2", 2),
+)
 accuracy = {name: np.zeros(copies) for name in (
     "exact ratio", "supervised", "shared, direct", "shared, LSE", "separate, LSE", "separate, direct")}  # fmt: skip
 agree = np.zeros(copies)
 for i, world in enumerate(worlds):
     A, _, C = (x.reshape(-1, 32, x.shape[1]) for x in checks[i][0])
     results = {
-        "exact ratio": np.stack([world.log_ratio(u, v) for u, v in zip(A, C, strict=True)]),
+        "exact ratio": np.stack(
+            [world.log_ratio(u, v) for u, v in zip(A, C, strict=True)]
+        ),
         "supervised": direct(i, "a3", "c3"),
         "shared, direct": direct(i, "a", "c"),
         "shared, LSE": lse(i, *shared_way),
@@ -397,7 +428,10 @@ clean, noisy = slice(size.seeds), slice(size.seeds, None)
 # %%
 fig, panels = plt.subplots(1, 2, figsize=(6.4, 3.0), sharey=True)
 tint = ("exact", "third", "ours", "sixth", "fifth", "second")
-for ax, part, title in ((panels[0], clean, "nothing shared"), (panels[1], noisy, "shared noise")):
+for ax, part, title in (
+    (panels[0], clean, "nothing shared"),
+    (panels[1], noisy, "shared noise"),
+):
     for k, (name, color) in enumerate(zip(accuracy, tint, strict=True)):
         values = accuracy[name][part]
         ax.barh(k, values.mean(), color=figures.COLORS[color], alpha=0.8)
@@ -448,11 +482,21 @@ cosine, score = direct(0, "a", "c")[0], lse(0, *shared_way)[0]
 left.plot(cosine.ravel(), score.ravel(), ".", color=figures.COLORS["muted"], ms=3)
 left.plot(np.diag(cosine), np.diag(score), "o", color=figures.COLORS["ours"], ms=4)
 line = np.linspace(-1, 1, 100)
-left.plot(line, method.sphere_bridge(line, factors[0, :2].mean(), 8), color=figures.COLORS["exact"])
-left.set(xlabel="cosine of A and C", ylabel="LSE score", title="law (line), learned (dots)")
+left.plot(
+    line,
+    method.sphere_bridge(line, factors[0, :2].mean(), 8),
+    color=figures.COLORS["exact"],
+)
+left.set(
+    xlabel="cosine of A and C", ylabel="LSE score", title="law (line), learned (dots)"
+)
 for name, color in (("shared", "sixth"), ("separate", "fifth")):
-    figures.band(right, size.banks, curves[name], figures.COLORS[color], name, marker="o", ms=4)
-right.set(xscale="log", xlabel="captions in the bank", title="accuracy by LSE", ylim=(0, 1))
+    figures.band(
+        right, size.banks, curves[name], figures.COLORS[color], name, marker="o", ms=4
+    )
+right.set(
+    xscale="log", xlabel="captions in the bank", title="accuracy by LSE", ylim=(0, 1)
+)
 here.show(
     fig,
     alt="Left: LSE score against cosine for one batch: an increasing cloud along the black curve of "
@@ -481,17 +525,27 @@ for seed in range(size.seeds):
         A, _, C = world.sample(np.random.default_rng(seed), size.check)
         A, C = A.reshape(-1, 32, 32), C.reshape(-1, 32, 32)
         for name, source in (("all", world), ("through B", world.markov())):
-            scores = np.stack([source.log_ratio(u, v) for u, v in zip(A, C, strict=True)])
+            scores = np.stack(
+                [source.log_ratio(u, v) for u, v in zip(A, C, strict=True)]
+            )
             possible[name][seed, k] = retrieval_accuracy(scores)
 
 fig, ax = plt.subplots(figsize=(6.4, 3.0))
 figures.band(ax, noises, possible["all"], figures.COLORS["exact"], "exact ratio")
 figures.band(ax, noises, possible["through B"], figures.COLORS["fourth"], "through B")
-for name, color, side in (("supervised", "third", "left"), ("shared, direct", "ours", "right")):
+for name, color, side in (
+    ("supervised", "third", "left"),
+    ("shared, direct", "ours", "right"),
+):
     means = [accuracy[name][part].mean() for part in (clean, noisy)]
     ax.plot([0, 4], means, "o", color=figures.COLORS[color], ms=7)
-    figures.direct_label(ax, 4, means[1], f"   {name}   ", figures.COLORS[color], (0, 0), ha=side)
-ax.set(xlabel="standard deviation of the noise that A and C share", ylabel="true partner found")
+    figures.direct_label(
+        ax, 4, means[1], f"   {name}   ", figures.COLORS[color], (0, 0), ha=side
+    )
+ax.set(
+    xlabel="standard deviation of the noise that A and C share",
+    ylabel="true partner found",
+)
 ax.set_ylim(0, 1.05)
 here.show(
     fig,
@@ -556,9 +610,15 @@ here.explore(
 # %%
 exact = {"paper": "—", "bound_from": "oracle", "kind": "exact"}
 banks = exact | {"kind": "statistical", "covers": "banks"}
-paper = {"bound_from": "paper", "kind": "statistical", "covers": "worlds, data, initialisation"}
+paper = {
+    "bound_from": "paper",
+    "kind": "statistical",
+    "covers": "worlds, data, initialisation",
+}
 ours = paper | {"bound_from": "prototype"}
-plain, joined, best = (accuracy[k] for k in ("shared, direct", "separate, LSE", "supervised"))
+plain, joined, best = (
+    accuracy[k] for k in ("shared, direct", "separate, LSE", "supervised")
+)
 here.claim("identity", "Finite alphabet, A and C independent given B: equation (1) is exact "
            "(largest error)", measured=errors["independent given B"], bound="<= 1e-12", **exact)  # fmt: skip
 here.claim("identity_needs_independence", "The same with sharing beside B: it is not",

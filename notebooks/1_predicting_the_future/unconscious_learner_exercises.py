@@ -85,9 +85,13 @@ for _n, _bank, _m, _scale in ((3, 5, 4, 1.0), (2, 40, 3, 30.0), (4, 6, 2, 400.0)
             _sums = sorted(_ab[_i, _k] + _bc[_k, _j] for _k in range(_bank))
             _rest = math.fsum(math.exp(_s - _sums[-1]) for _s in _sums)
             _expected[_i, _j] = _sums[-1] + math.log(_rest / _bank)
-    expect.close(vote(_ab.copy(), _bc.copy()), _expected, "the vote of a random bank", atol=1e-3)
+    expect.close(
+        vote(_ab.copy(), _bc.copy()), _expected, "the vote of a random bank", atol=1e-3
+    )
 _opposed = vote(np.array([[0.0, -1000.0]]), np.array([[-1000.0], [0.0]]))
-expect.close(_opposed, [[-1000.0]], "the vote where no caption fits both sides", atol=1e-3)
+expect.close(
+    _opposed, [[-1000.0]], "the vote where no caption fits both sides", atol=1e-3
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -137,9 +141,14 @@ for _b in range(2):
     _table = _answer[:, _b] / _answer[:, _b].sum()
     _product = np.outer(_table.sum(axis=1), _table.sum(axis=0))
     expect.close(
-        _table, _product, f"A and C given b = {_b}", hint="they should be independent there"
+        _table,
+        _product,
+        f"A and C given b = {_b}",
+        hint="they should be independent there",
     )
-_copy = np.einsum("b,ac->abc", [0.5, 0.5], np.eye(2) / 2)  # C is a copy of A; B is a coin
+_copy = np.einsum(
+    "b,ac->abc", [0.5, 0.5], np.eye(2) / 2
+)  # C is a copy of A; B is a coin
 expect.close(missed(_copy), np.log(2), "what a coin misses about a copy")
 
 # %% nbgrader={"grade": true, "grade_id": "twin-hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
@@ -163,8 +172,12 @@ for _shape in ((3, 4, 2), (2, 3, 5)):
                 if _slice[_a, _c] > 0:
                     _nats += _slice[_a, _c] * math.log(_slice[_a, _c] / _given)
     expect.close(twin(_joint.copy()), _expected, "the twin of a random world")
-    expect.close(missed(_joint.copy()), _nats, "what a random world shares beside B", atol=1e-4)
-    expect.close(missed(_expected.copy()), 0.0, "what a Markov world shares beside B", atol=1e-4)
+    expect.close(
+        missed(_joint.copy()), _nats, "what a random world shares beside B", atol=1e-4
+    )
+    expect.close(
+        missed(_expected.copy()), 0.0, "what a Markov world shares beside B", atol=1e-4
+    )
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -217,7 +230,9 @@ expect.close(log_average(1500.0, 3), 1500.0 - np.log(3000.0), "the log average a
 from goalward.course.assignments import hidden
 
 rng = hidden.rng("log_average")
-_angle = (np.arange(100_000) + 0.5) * np.pi / 100_000  # between b and e; density sin^(d - 2)
+_angle = (
+    (np.arange(100_000) + 0.5) * np.pi / 100_000
+)  # between b and e; density sin^(d - 2)
 for _d in (2, 4, int(rng.integers(5, 30)), 64):
     for _kappa in (
         float(rng.uniform(0.01, 1)),
@@ -225,7 +240,9 @@ for _d in (2, 4, int(rng.integers(5, 30)), 64):
         float(rng.uniform(800, 2000)),
     ):
         _density = np.sin(_angle) ** (_d - 2)
-        _mean = np.sum(np.exp(_kappa * (np.cos(_angle) - 1)) * _density) / _density.sum()
+        _mean = (
+            np.sum(np.exp(_kappa * (np.cos(_angle) - 1)) * _density) / _density.sum()
+        )
         expect.close(
             log_average(_kappa, _d),
             _kappa + np.log(_mean),
@@ -303,7 +320,10 @@ for _n, _m, _d in ((2, 3, 1), (3, 2, 4)):
     for _i in range(_n):
         for _j in range(_m):
             for _k in range(_d):
-                _f = -0.5 * _alpha * (_a[_i, _k] - _b) ** 2 - 0.5 * (_b - _c[_j, _k]) ** 2
+                _f = (
+                    -0.5 * _alpha * (_a[_i, _k] - _b) ** 2
+                    - 0.5 * (_b - _c[_j, _k]) ** 2
+                )
                 _expected[_i, _j] += np.log(np.sum(_density * np.exp(_f)))
     expect.close(
         gaussian_law(_a.copy(), _c.copy(), _v, _alpha),

@@ -94,7 +94,9 @@ ax.imshow(grid.free, cmap="gray", vmin=-0.6, vmax=1)
 ax.axis("off")
 jitter = np.random.default_rng(0)
 for i, color in zip(range(4), ("fifth", "sixth", "third", "fourth"), strict=True):
-    track = grid.cells[walks[0][i]] + jitter.uniform(-0.25, 0.25, (size.walk_length + 1, 2))
+    track = grid.cells[walks[0][i]] + jitter.uniform(
+        -0.25, 0.25, (size.walk_length + 1, 2)
+    )
     ax.plot(track[:, 1], track[:, 0], color=COLORS[color], lw=1.3)
 path = grid.cells[route]
 ax.plot(path[:, 1], path[:, 0], color=COLORS["ours"], lw=2, ls="--")
@@ -332,7 +334,12 @@ coverage = np.mean([t.seen.mean() for t in estimates])
 print(f"ordered pairs that occur in some walk: {coverage:.0%}")
 
 # %%
-LOOK = {"random": "muted", "metric regression": "second", "quasimetric": "ours", "exact": "exact"}
+LOOK = {
+    "random": "muted",
+    "metric regression": "second",
+    "quasimetric": "ours",
+    "exact": "exact",
+}
 
 
 def by_distance(results, planned=False):
@@ -343,12 +350,16 @@ def by_distance(results, planned=False):
 seen = np.quantile(D[estimates[0].seen], 0.95)
 fig, ax = plt.subplots()
 ax.axvspan(0, seen, color="#EEEEEE", lw=0)
-ax.text(0.5, 0.0, "95% of the\npairs seen\nin a walk", color=COLORS["muted"], fontsize=9.5)
+ax.text(
+    0.5, 0.0, "95% of the\npairs seen\nin a walk", color=COLORS["muted"], fontsize=9.5
+)
 for name, results in tables.items():
     color, curve = COLORS[LOOK[name]], by_distance(results)
     figures.band(ax, centres, curve, color, marker="o", ms=4)
     nudge = {"random": -2, "metric regression": 9}.get(name, 0)
-    figures.direct_label(ax, centres[-1], curve[:, -1].mean(), name, color, offset=(6, nudge))
+    figures.direct_label(
+        ax, centres[-1], curve[:, -1].mean(), name, color, offset=(6, nudge)
+    )
 ax.set(
     xlabel="distance to the goal (upper end of the bin), steps",
     ylabel="success",
@@ -375,8 +386,13 @@ here.show(
 fig, ax = plt.subplots(figsize=(6.4, 3.2))
 names = ["random", "metric regression", "quasimetric"]
 for i, name in enumerate(names):
-    for offset, planned, fill in ((-0.2, False, "white"), (0.2, True, COLORS[LOOK[name]])):
-        means = np.array([(r.planned if planned else r.direct).mean() for r in tables[name]])
+    for offset, planned, fill in (
+        (-0.2, False, "white"),
+        (0.2, True, COLORS[LOOK[name]]),
+    ):
+        means = np.array(
+            [(r.planned if planned else r.direct).mean() for r in tables[name]]
+        )
         mean, low, high = interval(means)
         ax.bar(
             i + offset,
@@ -621,7 +637,9 @@ def train_all(data, key, steps, label, names):
 
 
 grid_data = stack([as_positions(w) for w in walks])
-grid_runs = train_all(grid_data, jax.random.key(0), size.critic_updates, "maze", critics)
+grid_runs = train_all(
+    grid_data, jax.random.key(0), size.critic_updates, "maze", critics
+)
 
 # %% [markdown]
 # All four play the same game, and play it about equally well. Here is how often each names the
@@ -656,7 +674,9 @@ for i, (name, results) in enumerate(learned.items()):
     color = COLORS[CRITIC_LOOK[name]]
     figures.band(left, centres, by_distance(results), color, marker="osd^"[i], ms=5)
     for planned, face in ((False, "white"), (True, color)):
-        mean, low, high = interval([(r.planned if planned else r.direct).mean() for r in results])
+        mean, low, high = interval(
+            [(r.planned if planned else r.direct).mean() for r in results]
+        )
         right.errorbar(
             mean,
             i,
@@ -669,7 +689,11 @@ for i, (name, results) in enumerate(learned.items()):
         )
 right.set_yticks(range(4), [f"{n}" for n in learned])
 right.invert_yaxis()
-right.set(xlabel="mean success, all pairs", xlim=(0, 1.05), title="open: alone, filled: planner")
+right.set(
+    xlabel="mean success, all pairs",
+    xlim=(0, 1.05),
+    title="open: alone, filled: planner",
+)
 right.title.set_fontsize(9.5)
 left.set(
     xlabel="distance to the goal, steps",
@@ -701,7 +725,9 @@ everything = {n: tables[n] for n in names} | learned
 fig, ax = plt.subplots(figsize=(6.4, 4))
 for name, results in everything.items():
     eta = np.array([scores.horizon_eta(r.direct, D, middle) for r in results])
-    invariance = np.array([scores.planning_invariance(r.direct, r.planned) for r in results])
+    invariance = np.array(
+        [scores.planning_invariance(r.direct, r.planned) for r in results]
+    )
     color = COLORS[(LOOK | CRITIC_LOOK)[name]]
     ax.plot(eta, invariance, "o", color=color, ms=5, alpha=0.45, mew=0)
     ax.plot(eta.mean(), invariance.mean(), "o", color=color, ms=9)
@@ -750,7 +776,9 @@ still = jax.random.key(0)  # the maze is deterministic: the key of a step is nev
 def point_walk(key):
     start_key, action_key = jax.random.split(key)
     position = maze.free_position(start_key)
-    actions = jax.random.uniform(action_key, (-(-(size.walk_length + 1) // 5), 2), minval=-1)
+    actions = jax.random.uniform(
+        action_key, (-(-(size.walk_length + 1) // 5), 2), minval=-1
+    )
     actions = jnp.repeat(actions, 5, axis=0)[: size.walk_length + 1]
 
     def step(state, action):
@@ -762,15 +790,21 @@ def point_walk(key):
 # Seeds of its own: the sizes were chosen on others (see item 7 of what differs).
 walk_keys = jax.random.split(jax.random.key(11), (size.seeds, size.walks))
 positions, velocities = jax.jit(jax.vmap(jax.vmap(point_walk)))(walk_keys)
-point_data = stack([from_trajectories(o, a) for o, a in zip(positions, velocities, strict=True)])
+point_data = stack(
+    [from_trajectories(o, a) for o, a in zip(positions, velocities, strict=True)]
+)
 point_key = jax.random.key(13)
-point_runs = train_all(point_data, point_key, size.point_updates, "point maze", ("MRN", "MLP"))
+point_runs = train_all(
+    point_data, point_key, size.point_updates, "point maze", ("MRN", "MLP")
+)
 
 # %%
 from itertools import pairwise
 
 angles = jnp.arange(8) * jnp.pi / 4
-directions = jnp.concatenate([jnp.stack([jnp.sin(angles), jnp.cos(angles)], 1), jnp.zeros((1, 2))])
+directions = jnp.concatenate(
+    [jnp.stack([jnp.sin(angles), jnp.cos(angles)], 1), jnp.zeros((1, 2))]
+)
 waypoint = method.midpoint_waypoint(D, maze.cell, grid.cells)
 
 
@@ -800,7 +834,9 @@ def runner(learner):
 
         greedy = method.lookahead(learner, params, directions, outcome, beta=3.0)
         starts = jax.vmap(maze.at)(cells[pairs[:, 0]], cells[pairs[:, 1]])
-        runs = rollouts(maze, method.planned(greedy, aim), starts, key, size.episode_length)
+        runs = rollouts(
+            maze, method.planned(greedy, aim), starts, key, size.episode_length
+        )
         return runs.success, runs.states.observation
 
     return jax.jit(jax.vmap(one_seed, in_axes=(0, 0, 0, None)))
@@ -819,7 +855,10 @@ for name, (states, _) in point_runs.items():
 fig, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.4), width_ratios=(1.25, 1))
 curves = {
     run: np.array(
-        [scores.success_by_distance(*pair, edges) for pair in zip(r, length, strict=True)]
+        [
+            scores.success_by_distance(*pair, edges)
+            for pair in zip(r, length, strict=True)
+        ]
     )
     for run, r in point_success.items()
 }
@@ -829,7 +868,9 @@ for (name, planner), curve in curves.items():
     figures.band(left, centres, curve, color, ms=4.5, **style)
     at, nudge = (2, (6, 9)) if planner else (1, (-32, -6))
     text = f"{name} + planner" if planner else name
-    figures.direct_label(left, centres[at], curve[:, at].mean(), text, color, offset=nudge)
+    figures.direct_label(
+        left, centres[at], curve[:, at].mean(), text, color, offset=nudge
+    )
 left.set(
     xlabel="distance to the goal, cells",
     ylabel="success",
@@ -873,7 +914,9 @@ for name in point_runs:
 
 # %%
 total_steps = size.walks * size.walk_length
-lengths = [max(2, round(size.walk_length * share)) for share in (0.1, 0.2, 0.4, 1.0, 2.0)]
+lengths = [
+    max(2, round(size.walk_length * share)) for share in (0.1, 0.2, 0.4, 1.0, 2.0)
+]
 choices = {}
 for steps in lengths:
     some = random_walks(7, n=total_steps // steps, length=steps)
@@ -881,17 +924,27 @@ for steps in lengths:
     for relax, d in (("no", estimate.raw), ("yes", estimate.relaxed)):
         policy = paths.boltzmann_policy(d, f, BETA)
         success = paths.success_within(policy, f, size.steps_allowed)
-        choices[steps, relax] = d, scores.success_by_distance(success, D, edges), success.mean()
+        choices[steps, relax] = (
+            d,
+            scores.success_by_distance(success, D, edges),
+            success.mean(),
+        )
 
 
 def frame(steps, relax):
     d, curve, mean = choices[steps, relax]
     fig, (left, right) = plt.subplots(1, 2, figsize=(6.4, 2.9), width_ratios=(1.15, 1))
-    left.plot(centres, curve, "o-", color=COLORS["ours" if relax == "yes" else "second"])
-    left.set(xlabel="distance, steps", ylabel="success", ylim=(-0.02, 1.05), xticks=edges)
+    left.plot(
+        centres, curve, "o-", color=COLORS["ours" if relax == "yes" else "second"]
+    )
+    left.set(
+        xlabel="distance, steps", ylabel="success", ylim=(-0.02, 1.05), xticks=edges
+    )
     left.set_title(f"mean {mean:.2f}")
     values = np.where(np.isfinite(d[:, goal]), d[:, goal], np.nan)
-    top = np.nanmax(np.where(np.isfinite(choices[steps, "yes"][0][:, goal]), values, np.nan))
+    top = np.nanmax(
+        np.where(np.isfinite(choices[steps, "yes"][0][:, goal]), values, np.nan)
+    )
     shown = figures.heatmap(right, grid.image(values), vmin=0, vmax=top)
     right.plot(*grid.cells[goal][::-1], "*", ms=11, color=COLORS["second"])
     fig.colorbar(shown, ax=right, label="believed distance", shrink=0.85)
@@ -900,11 +953,15 @@ def frame(steps, relax):
 
 def describe(steps, relax):
     _, curve, mean = choices[steps, relax]
-    bins = ", ".join(f"{s:.2f} up to {e:.0f}" for s, e in zip(curve, centres, strict=True))
+    bins = ", ".join(
+        f"{s:.2f} up to {e:.0f}" for s, e in zip(curve, centres, strict=True)
+    )
     return f"Walks of {steps} steps, relaxed: {relax}. Mean success {mean:.2f}; by distance {bins}."
 
 
-here.explore({"walk length": lengths, "triangle inequality": ["no", "yes"]}, frame, alt=describe)
+here.explore(
+    {"walk length": lengths, "triangle inequality": ["no", "yes"]}, frame, alt=describe
+)
 
 # %% [markdown]
 # ## The claims, checked
@@ -920,7 +977,9 @@ far = 0.6 * D.max() < D
 
 
 def means(results, where=slice(None), planned=False):
-    return np.array([(r.planned if planned else r.direct)[where].mean() for r in results])
+    return np.array(
+        [(r.planned if planned else r.direct)[where].mean() for r in results]
+    )
 
 
 mr, qm, rw = tables["metric regression"], tables["quasimetric"], tables["random"][0]
@@ -935,7 +994,9 @@ here.claim(
     kind="exact",
 )
 wrong = sum(
-    int(((known_after(c, n) == D) != (c * 2**n >= D)).sum()) for c in (1, 2, 5) for n in range(7)
+    int(((known_after(c, n) == D) != (c * 2**n >= D)).sum())
+    for c in (1, 2, 5)
+    for n in range(7)
 )
 here.claim(
     "doubling",
@@ -1037,7 +1098,11 @@ here.claim(
     bound="<= 1e-5",
     bound_from="oracle",
     kind="exact",
-    measured=max(paths.triangle_violation(d) for n in ("MRN", "IQE") for d in learned_distances[n]),
+    measured=max(
+        paths.triangle_violation(d)
+        for n in ("MRN", "IQE")
+        for d in learned_distances[n]
+    ),
 )
 here.claim(
     "mlp_breaks_inequality",

@@ -29,10 +29,18 @@ CORRIDOR = [".......", "######.", ".......", ".######", ".......", "######.", ".
 
 def read_maze(rows):
     """Next states (S, 5), for up, down, left, right, stay; and true distances (S, S)."""
-    free = [(r, c) for r, row in enumerate(rows) for c, mark in enumerate(row) if mark == "."]
+    free = [
+        (r, c)
+        for r, row in enumerate(rows)
+        for c, mark in enumerate(row)
+        if mark == "."
+    ]
     number = {cell: state for state, cell in enumerate(free)}
     moves = [(-1, 0), (1, 0), (0, -1), (0, 1), (0, 0)]
-    after = [[number.get((r + dr, c + dc), number[r, c]) for dr, dc in moves] for r, c in free]
+    after = [
+        [number.get((r + dr, c + dc), number[r, c]) for dr, dc in moves]
+        for r, c in free
+    ]
     next_state = np.array(after)
     distances = np.full((len(free), len(free)), np.inf)
     steps, within = 0, np.eye(len(free), dtype=bool)
@@ -47,7 +55,9 @@ def wander(next_state, n_walks, steps, seed):
     rng = np.random.default_rng(seed)
     walks = [rng.integers(len(next_state), size=n_walks)]
     for _ in range(steps):
-        walks.append(next_state[walks[-1], rng.integers(next_state.shape[1], size=n_walks)])
+        walks.append(
+            next_state[walks[-1], rng.integers(next_state.shape[1], size=n_walks)]
+        )
     return np.stack(walks, axis=1)
 
 
@@ -139,17 +149,23 @@ def _capped(table):
 
 
 _inf = np.inf
-_d = np.array([[0, 2, _inf, 10], [_inf, 0, 3, _inf], [1, _inf, 0, 4], [_inf, _inf, _inf, 0]])
+_d = np.array(
+    [[0, 2, _inf, 10], [_inf, 0, 3, _inf], [1, _inf, 0, 4], [_inf, _inf, _inf, 0]]
+)
 _once = np.array([[0, 2, 5, 10], [4, 0, 3, 7], [1, 3, 0, 4], [_inf, _inf, _inf, 0]])
 _answer = expect.array(_capped(path_relax(_d.copy())), (4, 4), "path_relax(d)")
-assert np.all(np.diag(_answer) == 0), "path_relax: from a state to itself the cost stays 0"
+assert np.all(np.diag(_answer) == 0), (
+    "path_relax: from a state to itself the cost stays 0"
+)
 assert np.all(_answer <= _capped(_d)), (
     "path_relax: a journey got longer. With w = s the first leg costs nothing, so that cannot be"
 )
 assert _answer[0, 3] != 9, (
     "path_relax: 9 from 0 to 3 takes three legs. Relax once, and read both legs from the old table"
 )
-assert _answer[3, 0] == 1e6, "path_relax: no two legs lead from 3 to 0, so that stays infinite"
+assert _answer[3, 0] == 1e6, (
+    "path_relax: no two legs lead from 3 to 0, so that stays infinite"
+)
 expect.close(
     _answer,
     _capped(_once),
@@ -165,8 +181,12 @@ expect.close(
     hint="a quasimetric need not be symmetric",
 )
 _long = np.array([[0.0, 2, 9], [5, 0, 3], [1, 4, 0]])
-expect.close(breach(_long.copy()), 4.0, "breach of a table where 0 to 2 costs 9, or 2 + 3 via 1,")
-_row = np.array([[0, 1, 5, 9], [_inf, 0, 1, 5], [_inf, _inf, 0, 1], [_inf, _inf, _inf, 0]])
+expect.close(
+    breach(_long.copy()), 4.0, "breach of a table where 0 to 2 costs 9, or 2 + 3 via 1,"
+)
+_row = np.array(
+    [[0, 1, 5, 9], [_inf, 0, 1, 5], [_inf, _inf, 0, 1], [_inf, _inf, _inf, 0]]
+)
 expect.close(
     breach(_row.copy()),
     3.0,
@@ -196,7 +216,9 @@ _rng = hidden.rng("path_relax")
 def _cut_table(size, unknown):
     """A random table of distances; a share of its pairs is unknown."""
     known = _rng.uniform(size=(size, size)) >= unknown
-    return np.where(np.eye(size), 0.0, np.where(known, _rng.uniform(0.5, 9.0, known.shape), np.inf))
+    return np.where(
+        np.eye(size), 0.0, np.where(known, _rng.uniform(0.5, 9.0, known.shape), np.inf)
+    )
 
 
 def _two_legs(table):
@@ -238,19 +260,26 @@ for _size in (6, 11):
         for g in range(_size)
     ]
     expect.close(
-        breach(_table.copy()), max(_excess), f"breach of a table of {_size} states", atol=1e-4
+        breach(_table.copy()),
+        max(_excess),
+        f"breach of a table of {_size} states",
+        atol=1e-4,
     )
 _lag = np.arange(6.0)[None, :] - np.arange(6.0)[:, None]
 _weight = _rng.uniform(0.5, 2.0)
 _row = np.where(_lag < 0, np.inf, _lag + _weight * _lag**2)
 expect.close(
-    breach(_row.copy()), 2 * _weight * 6, "breach where long ways cost more than in proportion"
+    breach(_row.copy()),
+    2 * _weight * 6,
+    "breach where long ways cost more than in proportion",
 )
 _points = _rng.normal(size=(6, 1, 3))
 _hills = np.maximum(_points - _points.swapaxes(0, 1), 0).sum(2)
 expect.close(breach(_hills.copy()), 0.0, "breach of a quasimetric", atol=1e-4)
 _hills[:3, 3:] = np.inf
-expect.close(breach(_hills.copy()), 0.0, "breach of a quasimetric with unknown pairs", atol=1e-4)
+expect.close(
+    breach(_hills.copy()), 0.0, "breach of a quasimetric with unknown pairs", atol=1e-4
+)
 _hills[0, 2] = np.inf
 expect.close(
     _capped(breach(_hills.copy())),
@@ -327,14 +356,22 @@ def _capped(table):
 
 def _measured(walks, n):
     """Your answer, after a look at its shape."""
-    return expect.array(_capped(hitting_times(np.array(walks), n)), (n, n), "the answer")
+    return expect.array(
+        _capped(hitting_times(np.array(walks), n)), (n, n), "the answer"
+    )
 
 
 _answer = _measured([[0, 1, 2, 2]], 4)
 assert np.all(np.diag(_answer) == 0), "the diagonal should be 0: one is there already"
-assert _answer[0, 2] == 2, f"in the walk 0-1-2-2 it takes 2 steps from 0 to 2, not {_answer[0, 2]}"
-assert _answer[2, 0] == 1e6, "time runs forwards: in the walk 0-1-2-2 nothing leads from 2 to 0"
-assert _answer[0, 3] == 1e6, "a state that no walk visits is infinitely far, as far as we know"
+assert _answer[0, 2] == 2, (
+    f"in the walk 0-1-2-2 it takes 2 steps from 0 to 2, not {_answer[0, 2]}"
+)
+assert _answer[2, 0] == 1e6, (
+    "time runs forwards: in the walk 0-1-2-2 nothing leads from 2 to 0"
+)
+assert _answer[0, 3] == 1e6, (
+    "a state that no walk visits is infinitely far, as far as we know"
+)
 assert np.isclose(_measured([[0, 1, 1, 1]], 4)[0, 1], 1), (
     "in the walk 0-1-1-1 only the first visit of 1 counts: the wait from 0 is 1 step"
 )
@@ -383,7 +420,8 @@ def _waits(walks, n):
 for _walks, _time, _visited, _n in ((5, 9, 3, 5), (40, 15, 9, 9), (3, 1, 4, 6)):
     # Low numbers come more often, so that visits of one state are spread unevenly over the walks.
     _states = np.minimum(
-        _rng.integers(_visited, size=(_walks, _time)), _rng.integers(_visited, size=(_walks, _time))
+        _rng.integers(_visited, size=(_walks, _time)),
+        _rng.integers(_visited, size=(_walks, _time)),
     )
     expect.close(
         _measured(_states, _n),
@@ -403,7 +441,9 @@ expect.close(
 _many = _rng.integers(20, size=(100, 20))
 _once = _measured(_many, 20)
 expect.close(
-    _measured(np.tile(_many, (2, 1)), 20), _once, "the answer for the same walks counted twice"
+    _measured(np.tile(_many, (2, 1)), 20),
+    _once,
+    "the answer for the same walks counted twice",
 )
 _place = _rng.permutation(20)
 expect.close(
@@ -475,7 +515,9 @@ _within_2 = np.array([[1, 0.9375, 0.5625], [0.25, 1, 0.75], [0.0625, 0.4375, 1]]
 def _success(policy, next_state, horizon):
     """Your answer, after a look at its shape."""
     answer = exact_success(policy.copy(), next_state.copy(), horizon)
-    return expect.array(answer, (len(next_state),) * 2, f"the answer for horizon {horizon}")
+    return expect.array(
+        answer, (len(next_state),) * 2, f"the answer for horizon {horizon}"
+    )
 
 
 expect.close(_success(_mostly_right, _row, 0), np.eye(3), "success, horizon 0,")
@@ -484,7 +526,9 @@ assert np.allclose(np.diag(_answer), 1), "from the goal itself success is 1"
 assert not np.isclose(_answer[0, 1], 0.25), (
     "from 0 to 1 in one step is a move to the right: 0.75. Rows are starts, columns are goals"
 )
-expect.close(_answer, [[1, 0.75, 0], [0.25, 1, 0.75], [0, 0.25, 1]], "success, horizon 1,")
+expect.close(
+    _answer, [[1, 0.75, 0], [0.25, 1, 0.75], [0, 0.25, 1]], "success, horizon 1,"
+)
 _answer = _success(_mostly_right, _row, 2)
 assert not np.isclose(_answer[0, 1], 0.1875), (
     "0.1875 is the chance to be in cell 1 after two steps. Having been there counts, too"
@@ -541,7 +585,9 @@ _n = int(_rng.integers(4, 8))
 _world = np.stack([np.arange(_n), (np.arange(_n) + 1) % _n], axis=1)
 _lazy = np.zeros((_n, _n, 2))
 _lazy[..., 0] = 1
-expect.close(_success(_lazy, _world, 50), np.eye(_n), "success of a policy that always stays")
+expect.close(
+    _success(_lazy, _world, 50), np.eye(_n), "success of a policy that always stays"
+)
 _keen = _lazy[..., ::-1]
 _round = (np.arange(_n)[None, :] - np.arange(_n)[:, None]) % _n
 expect.close(
@@ -639,7 +685,9 @@ def _loss_and_slopes(x, y):
     )
     shapes = ((), x.shape, y.shape)
     names = ("the loss", "the gradient in x", "the gradient in y")
-    return [expect.array(a, s, n) for a, s, n in zip(answer, shapes, names, strict=True)]
+    return [
+        expect.array(a, s, n) for a, s, n in zip(answer, shapes, names, strict=True)
+    ]
 
 
 _x = np.array([[1.0, 0, 0, 0], [1, 2, 3, 4], [-1, -2, 0, 0]])
@@ -653,23 +701,36 @@ expect.close(_d, [[1, 5, 4], [7, 5, 6], [0, 4, 3]], "mrn_distance(x, y)", atol=1
 for _seed in range(5):
     _z = np.sin(np.arange(12.0) ** 2 + _seed).reshape(3, 4)
     _d = expect.array(mrn_distance(_z.copy(), _z.copy()), (3, 3), "mrn_distance(z, z)")
-    assert np.allclose(np.diag(_d), 0, atol=1e-3), "mrn_distance: from z to z the distance is 0"
+    assert np.allclose(np.diag(_d), 0, atol=1e-3), (
+        "mrn_distance: from z to z the distance is 0"
+    )
     assert (_d[:, None, :] <= _d[:, :, None] + _d[None, :, :] + 1e-4).all(), (
         "mrn_distance breaks the triangle inequality, which it should keep for all encodings"
     )
-    assert np.abs(_d - _d.T).max() > 0.1, "mrn_distance is symmetric: only a climb should cost"
-expect.array(mrn_distance(_z[:2].copy(), _z.copy()), (2, 3), "mrn_distance of 2 states and 3 goals")
+    assert np.abs(_d - _d.T).max() > 0.1, (
+        "mrn_distance is symmetric: only a climb should cost"
+    )
+expect.array(
+    mrn_distance(_z[:2].copy(), _z.copy()),
+    (2, 3),
+    "mrn_distance of 2 states and 3 goals",
+)
 
 _value, _, _ = _loss_and_slopes(_x, _y)
 assert not np.isclose(_value, 1.179791, atol=1e-4), (
     "the loss is that of a softmax over goals. Backward: for each goal the states compete"
 )
-assert not np.isclose(_value, 3 * 1.071462, atol=1e-4), "the loss is a mean over goals, not a sum"
+assert not np.isclose(_value, 3 * 1.071462, atol=1e-4), (
+    "the loss is a mean over goals, not a sum"
+)
 assert not np.isclose(_value, 0.480367, atol=1e-4), (
     "the true state competes as well: it belongs below the fraction, too"
 )
 expect.close(_value, 1.071462, "the loss", hint="the logits are minus the distances")
-_x, _y = np.sin(np.arange(12.0) ** 2).reshape(3, 4), np.cos(np.arange(12.0) ** 2).reshape(3, 4)
+_x, _y = (
+    np.sin(np.arange(12.0) ** 2).reshape(3, 4),
+    np.cos(np.arange(12.0) ** 2).reshape(3, 4),
+)
 _, _slope_x, _slope_y = _loss_and_slopes(_x, _y)
 _step = 1e-3 * np.sin(np.arange(12.0)).reshape(3, 4)
 _up, _down = (_loss_and_slopes(_x + sign * _step, _y)[0] for sign in (1, -1))
@@ -688,7 +749,9 @@ expect.close(
     atol=1e-4,
     hint="the loss depends on x - y alone, so these sums and those of the gradient in x cancel",
 )
-_loss_and_slopes(_x, np.concatenate([_y[:, :2], _x[:, 2:]], axis=1))  # equal second halves
+_loss_and_slopes(
+    _x, np.concatenate([_y[:, :2], _x[:, 2:]], axis=1)
+)  # equal second halves
 _loss_and_slopes(_x * 2000, _y * 2000)  # long distances
 
 # %% nbgrader={"grade": true, "grade_id": "critic_loss-hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
@@ -719,7 +782,11 @@ def _by_pairs(x, y):
     for j in range(size):
         weight = np.exp(d[:, j].min() - d[:, j])
         loss += (d[j, j] - d[:, j].min() + np.log(weight.sum())) / size
-        pull = ((np.arange(size) == j) - weight / weight.sum())[:, None] * slope[:, j] / size
+        pull = (
+            ((np.arange(size) == j) - weight / weight.sum())[:, None]
+            * slope[:, j]
+            / size
+        )
         slope_x += pull
         slope_y[j] -= pull.sum(0)
     return d, loss, slope_x, slope_y
@@ -738,9 +805,14 @@ for _case, _size, _half, _scale in (
     _truth = _by_pairs(_x, _y)
     _names = ("the loss", "the gradient in x", "the gradient in y")
     expect.close(
-        mrn_distance(_x.copy(), _y.copy()), _truth[0], f"mrn_distance of {_case}", atol=1e-3
+        mrn_distance(_x.copy(), _y.copy()),
+        _truth[0],
+        f"mrn_distance of {_case}",
+        atol=1e-3,
     )
-    for _answer, _expected, _name in zip(_loss_and_slopes(_x, _y), _truth[1:], _names, strict=True):
+    for _answer, _expected, _name in zip(
+        _loss_and_slopes(_x, _y), _truth[1:], _names, strict=True
+    ):
         expect.close(_answer, _expected, f"{_name} for {_case}", rtol=1e-3, atol=1e-3)
 _x, _y = _encodings(3, 2)
 expect.close(
@@ -871,7 +943,9 @@ def _compare_runs(world, expected, what, hints=("", "")):
 _RADIUS_15 = np.array([[0.818923, 0.158201, 0.741675], [0.992052, 0.920196, 0.979678]])
 _RADIUS_8 = np.array([[0.973183, 0.558050, 0.741675], [0.996604, 0.986897, 0.979678]])
 _maze = MAZE | {"beta": 0.3, "horizon": 200}
-_raw_hint = "are exercises 2 and 3 right? Which pairs count, and what do unknown pairs get?"
+_raw_hint = (
+    "are exercises 2 and 3 right? Which pairs count, and what do unknown pairs get?"
+)
 _relaxed_hint = "do you relax until nothing changes, and before anything is filled in?"
 for _radius, _expected in ((15, _RADIUS_15), (8, _RADIUS_8)):
     _compare_runs(
@@ -884,7 +958,9 @@ for _radius, _expected in ((15, _RADIUS_15), (8, _RADIUS_8)):
 _blind = deepcopy(_maze | {"beta": 0.0, "radius": 15})
 _random = expect.array(carry_far(**_blind), (2, 3), "carry_far with β = 0")
 expect.close(_random[:, 2], np.ones(2), "planning invariance of a random walk (β = 0)")
-expect.close(_random[1], _random[0], "the relaxed row for a random walk (β = 0)", atol=1e-4)
+expect.close(
+    _random[1], _random[0], "the relaxed row for a random walk (β = 0)", atol=1e-4
+)
 
 # %% nbgrader={"grade": true, "grade_id": "carry_far-hidden", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 ### BEGIN HIDDEN TESTS
@@ -898,7 +974,9 @@ _rng = hidden.rng("carry_far")
 def _one_way_world(n):
     """A ring with one street in one direction, one short cut a state at random, and staying."""
     states = np.arange(n)
-    after = np.stack([(states + 1) % n, (states - _rng.integers(1, 4, n)) % n, states], axis=1)
+    after = np.stack(
+        [(states + 1) % n, (states - _rng.integers(1, 4, n)) % n, states], axis=1
+    )
     distances = np.where(np.eye(n, dtype=bool), 0.0, np.inf)
     for s, row in enumerate(after):
         distances[s, row[row != s]] = 1
@@ -936,7 +1014,8 @@ for _name, (_next, _true) in (
         _policy = paths.boltzmann_policy(_d, _next, _case["beta"])
         _planned = paths.midpoint_planner_policy(_policy, _true)
         _alone, _helped = (
-            paths.success_within(p, _next, _case["horizon"]) for p in (_policy, _planned)
+            paths.success_within(p, _next, _case["horizon"])
+            for p in (_policy, _planned)
         )
         _near = _alone[(_true > 0) & (_true <= _radius)].mean()
         _eta = scores.horizon_eta(_alone, _true, _radius)

@@ -56,13 +56,17 @@ settings = {  # maze, kind of episodes, discount
 
 def record(setting, seed):
     name, kind, _ = settings[setting]
-    episodes, steps = (getattr(size, f"{kind}_{what}") for what in ("episodes", "steps"))
+    episodes, steps = (
+        getattr(size, f"{kind}_{what}") for what in ("episodes", "steps")
+    )
     return ogbench_grids.collect(
         mazes[name], kind, episodes, steps, np.random.default_rng(seed), noise=0.2
     )
 
 
-recordings = {setting: [record(setting, k) for k in range(size.seeds)] for setting in settings}
+recordings = {
+    setting: [record(setting, k) for k in range(size.seeds)] for setting in settings
+}
 
 
 def mark(ax, maze, state, symbol, color="white", ms=11):
@@ -74,10 +78,14 @@ large, (start, goal) = mazes["large"], mazes["large"].tasks[0]
 fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.7))
 for ax, setting in zip(axes, ("navigate", "stitch"), strict=True):
     data = recordings[setting][0]
-    figures.heatmap(ax, large.grid.image(np.zeros(large.grid.states)), setting, cmap="Greys")
+    figures.heatmap(
+        ax, large.grid.image(np.zeros(large.grid.states)), setting, cmap="Greys"
+    )
     ends = np.flatnonzero(data.terminals)[:30] + 1
     shift = np.random.default_rng(0)
-    shown = np.split(data.states[: ends[-1]], ends[:-1])[: 1 if setting == "navigate" else 30]
+    shown = np.split(data.states[: ends[-1]], ends[:-1])[
+        : 1 if setting == "navigate" else 30
+    ]
     for k, episode in enumerate(shown):
         path = large.grid.cells[episode[:120]] + shift.uniform(-0.25, 0.25, size=2)
         ax.plot(path[:, 1], path[:, 0], lw=1.2, alpha=0.9, color=f"C{k % 6}")
@@ -157,7 +165,9 @@ from goalward.methods import ogbench as agents
 
 RIGHT, kappa, gamma = 3, 0.9, 0.82
 walks = ogbench_grids.Recording(
-    np.array([0, 1, 2, 2, 3, 4]), np.full(6, RIGHT), np.array([0, 0, 1, 0, 0, 1], dtype=bool)
+    np.array([0, 1, 2, 2, 3, 4]),
+    np.full(6, RIGHT),
+    np.array([0, 0, 1, 0, 0, 1], dtype=bool),
 )
 steps = agents.transition_counts(walks, 5)
 V = np.full(5, -1 / (1 - gamma))  # values of going to cell 4
@@ -224,21 +234,35 @@ def policies(setting, data):
 
 def scores(maze, policy):
     """The exact success probability on each of the five tasks."""
-    return [agents.success(maze.P, policy, *task, size.test_moves) for task in maze.tasks]
+    return [
+        agents.success(maze.P, policy, *task, size.test_moves) for task in maze.tasks
+    ]
 
 
 success = {}  # setting -> agent -> (seeds,), the mean over the five tasks
 for setting, repeats in recordings.items():
     maze = mazes[settings[setting][0]]
     found = [
-        {a: np.mean(scores(maze, p)) for a, p in policies(setting, d).items()} for d in repeats
+        {a: np.mean(scores(maze, p)) for a, p in policies(setting, d).items()}
+        for d in repeats
     ]
-    success[setting] = {agent: np.array([f[agent] for f in found]) for agent in found[0]}
-    print(f"{setting:9s}", *(f"{a} {x.mean():.2f} " for a, x in success[setting].items()))
+    success[setting] = {
+        agent: np.array([f[agent] for f in found]) for agent in found[0]
+    }
+    print(
+        f"{setting:9s}", *(f"{a} {x.mean():.2f} " for a, x in success[setting].items())
+    )
 
 # %%
 published = {  # success in %, pointmaze-large-navigate, -large-stitch, -teleport-navigate
-    "navigate": {"GCBC": 29, "CRL": 39, "GCIVL": 45, "GCIQL": 34, "QRL": 86, "HIQL": 58},
+    "navigate": {
+        "GCBC": 29,
+        "CRL": 39,
+        "GCIVL": 45,
+        "GCIQL": 34,
+        "QRL": 86,
+        "HIQL": 58,
+    },
     "stitch": {"GCBC": 7, "CRL": 0, "GCIVL": 12, "GCIQL": 31, "QRL": 84, "HIQL": 13},
     "teleport": {"GCBC": 25, "CRL": 24, "GCIVL": 45, "GCIQL": 24, "QRL": 4, "HIQL": 18},
 }
@@ -249,7 +273,13 @@ for ax, setting in zip(axes, settings, strict=True):
     middle = values.mean(axis=1)
     spread = [middle - values.min(axis=1), values.max(axis=1) - middle]
     ax.barh(names, middle, xerr=spread, color=figures.COLORS["ours"], height=0.55)
-    ax.plot(list(published[setting].values()), names, "D", color=figures.COLORS["second"], ms=6)
+    ax.plot(
+        list(published[setting].values()),
+        names,
+        "D",
+        color=figures.COLORS["second"],
+        ms=6,
+    )
     ax.set(title=setting, xlim=(0, 104), xticks=[0, 50, 100])
     ax.invert_yaxis()
 axes[1].set_xlabel("success, %")
@@ -315,11 +345,16 @@ here.show(
 # %%
 from goalward.tabular import paths
 
-distances, next_state = large.grid.distances, large.grid.next_state[:, : ogbench_grids.MOVES]
+distances, next_state = (
+    large.grid.distances,
+    large.grid.next_state[:, : ogbench_grids.MOVES],
+)
 far, one_level, two_levels = np.arange(1, 20), [], []
 for seed, data in enumerate(recordings["navigate"]):
     steps = agents.transition_counts(data, n)
-    V = agents.gcivl(steps, 0.82, 0.7) + np.random.default_rng(seed).normal(0, 0.1, (n, n))
+    V = agents.gcivl(steps, 0.82, 0.7) + np.random.default_rng(seed).normal(
+        0, 0.1, (n, n)
+    )
     np.fill_diagonal(V, 0.0)
     for policy, curve in (
         (agents.greedy(steps, V), one_level),
@@ -376,7 +411,9 @@ for g in {task_goal for _, task_goal in teleport.tasks}:
 optimum = []
 for task_start, task_goal in teleport.tasks:
     chance = np.eye(n_cells)[task_goal]
-    for _ in range(size.test_moves):  # the best action at each moment, backwards in time
+    for _ in range(
+        size.test_moves
+    ):  # the best action at each moment, backwards in time
         chance = (teleport.P @ chance).max(axis=1)
         chance[task_goal] = 1.0
     optimum.append(chance[task_start])
@@ -408,7 +445,9 @@ for ax, (title, V) in zip(axes.flat, maps.items(), strict=True):
     picture = teleport.grid.image(certain_steps(V[:, corner]))
     image = figures.heatmap(ax, picture, title, vmin=0, vmax=40, cmap="viridis_r")
     draw_portals(ax, corner)
-fig.colorbar(image, ax=axes, shrink=0.8, label="steps to the star, as believed", extend="max")
+fig.colorbar(
+    image, ax=axes, shrink=0.8, label="steps to the star, as believed", extend="max"
+)
 here.show(
     fig,
     alt="Four maps of the teleport maze with believed steps to a star in the lower right corner. "
@@ -426,7 +465,10 @@ for name, V in (
     print(f"{name:8s} value of the five tasks: "
           f"{np.round([np.mean([v[task] for v in V]) for task in teleport.tasks], 1)}")  # fmt: skip
 gambler = agents.greedy(counts[0], qrl_values[0], optimistic=True)
-print("QRL, trusting an action's best outcome: success", np.round(scores(teleport, gambler), 3))
+print(
+    "QRL, trusting an action's best outcome: success",
+    np.round(scores(teleport, gambler), 3),
+)
 
 # %% [markdown]
 # The optimal policy reaches every goal: it walks around the portals. QRL with trust in the best
@@ -464,7 +506,9 @@ def frame(agent, kappa):
     picture = teleport.grid.image(certain_steps(V[:, corner]))
     figures.heatmap(ax, picture, title, vmin=0, vmax=60, cmap="viridis_r")
     (down, right), (rows, cols) = MOVES[policy.argmax(axis=1)].T, teleport.grid.cells.T
-    ax.quiver(cols, rows, right, down, angles="xy", color="white", scale=18, width=0.012)
+    ax.quiver(
+        cols, rows, right, down, angles="xy", color="white", scale=18, width=0.012
+    )
     draw_portals(ax, corner)
     return fig
 
@@ -496,7 +540,12 @@ off_bfs = max(np.abs(agents.qrl_distances(c) - distances).max() for c in step_ta
 weighted = [agents.future_counts(d, n, 0.82) for d in everything]
 off_identity = max(np.abs(agents.crl(w, 1.0) - agents.gcbc(w))[(w.sum(axis=1) > 0)].max() for w in weighted)  # fmt: skip
 near_max, nearer_max = (
-    np.array([np.abs(agents.gcivl(c, 0.82, k) - truth).max() for c in step_tables[: size.seeds]])
+    np.array(
+        [
+            np.abs(agents.gcivl(c, 0.82, k) - truth).max()
+            for c in step_tables[: size.seeds]
+        ]
+    )
     for k in (0.999, 0.9999)
 )
 chained = ("GCIVL", "GCIQL", "QRL", "HIQL")

@@ -99,7 +99,11 @@ rng = hidden.rng("expectile")
 for _n, _kappa in ((1, 0.7), (5, 0.9), (8, 0.2), (30, 0.5), (12, 0.99)):
     _x, _w = rng.normal(size=_n) * 3 - 5, rng.uniform(0.1, 2.0, size=_n)
     _answer = expectile(_x.copy(), _w.copy(), _kappa)
-    expect.close(_answer, _by_candidates(_x, _w, _kappa), f"the {_kappa}-expectile of {_n} numbers")
+    expect.close(
+        _answer,
+        _by_candidates(_x, _w, _kappa),
+        f"the {_kappa}-expectile of {_n} numbers",
+    )
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -184,7 +188,9 @@ for _lengths, _gamma, _current, _future in (
             _table[_first + _i, _first + _i] += _current
             for _k in range(1, 2000):  # a long sum, cut back to the end
                 _j = min(_i + _k, _length - 1)
-                _table[_first + _i, _first + _j] += _future * (1 - _gamma) * _gamma ** (_k - 1)
+                _table[_first + _i, _first + _j] += (
+                    _future * (1 - _gamma) * _gamma ** (_k - 1)
+                )
         _first += _length
     expect.close(
         goal_table(_terminals.copy(), _gamma, _current, _future),
@@ -256,7 +262,9 @@ for _n, _m, _far in ((6, 9, 50.0), (15, 30, 99.0), (25, 24, 1000.0), (4, 1, 7.5)
         _d[_s, _s], _front, _steps = 0.0, {_s}, 0
         while _front:
             _steps += 1
-            _front = {int(y) for x, y in zip(_from, _to, strict=True) if int(x) in _front}
+            _front = {
+                int(y) for x, y in zip(_from, _to, strict=True) if int(x) in _front
+            }
             _front = {y for y in _front if y != _s and _d[_s, y] == _far}
             for _y in _front:
                 _d[_s, _y] = _steps
@@ -323,7 +331,9 @@ for _part, _expected, _name in zip(
     ("rows", "next_rows", "next_observations", "compact"),
     strict=True,
 ):
-    expect.close(_part, _expected, _name, hint="3 and 2 stand beside each other by accident only")
+    expect.close(
+        _part, _expected, _name, hint="3 and 2 stand beside each other by accident only"
+    )
 
 # %% nbgrader={"grade": true, "grade_id": "transitions-hidden", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 # Hidden tests stand here when this is graded: other numbers, sizes and seeds.
@@ -331,7 +341,12 @@ for _part, _expected, _name in zip(
 from goalward.course.assignments import hidden
 
 rng = hidden.rng("transitions")
-for _lengths, _cut in (((4, 2, 3), False), ((1, 5, 1, 3), False), ((3, 4), True), ((6,), True)):
+for _lengths, _cut in (
+    ((4, 2, 3), False),
+    ((1, 5, 1, 3), False),
+    ((3, 4), True),
+    ((6,), True),
+):
     _ends = np.concatenate([np.arange(v) == v - 1 for v in _lengths])
     if _cut:
         _ends[-1] = False
@@ -348,7 +363,9 @@ for _lengths, _cut in (((4, 2, 3), False), ((1, 5, 1, 3), False), ((3, 4), True)
                 _after.append(_obs[_row + 1])
             _row += 1
     _found = transitions(_obs.copy(), _act.copy(), _ends.copy())
-    assert _found is not None, "transitions returned None: not attempted, or no `return`"
+    assert _found is not None, (
+        "transitions returned None: not attempted, or no `return`"
+    )
     assert len(_found) == 4, "four arrays are asked for"
     for _part, _expected, _name in zip(
         _found,

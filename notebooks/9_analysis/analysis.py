@@ -50,7 +50,10 @@ from goalward.bench import runs as recorded
 from goalward.bench.names import NAMES
 
 runs = recorded.by_method(recorded.load_runs(here.beside(RUNS)))
-here.table(recorded.HEAD, recorded.table(r for by_env in runs.values() for r in by_env.values()))
+here.table(
+    recorded.HEAD,
+    recorded.table(r for by_env in runs.values() for r in by_env.values()),
+)
 
 # %% [markdown]
 # Everything below compares the two sides of a method after the *same* number of updates: the last one at
@@ -75,9 +78,13 @@ for (side, method), by_env in runs.items():
             found.setdefault((side, label), {})[env] = run
             twins.setdefault((label, env), []).append(run)
         else:
-            print(f"{side} {method} on {env} has one seed, so no interval: left out below")
+            print(
+                f"{side} {method} on {env} has one seed, so no interval: left out below"
+            )
 if not found:
-    raise ValueError("no run has two seeds: train with --seeds 4, or again with another --seed")
+    raise ValueError(
+        "no run has two seeds: train with --seeds 4, or again with another --seed"
+    )
 
 sides = list(dict.fromkeys(side for side, _ in found))
 main = recorded.OURS if recorded.OURS in sides else sides[0]
@@ -85,11 +92,17 @@ rival = next((side for side in sides if side != main), None)
 everywhere = dict.fromkeys(env for by_env in found.values() for env in by_env)
 envs = sorted(everywhere, key=[*NAMES, *everywhere].index)
 methods = [
-    m for m in dict.fromkeys([*SHORT.values(), *(m for _, m in found)]) if (main, m) in found
+    m
+    for m in dict.fromkeys([*SHORT.values(), *(m for _, m in found)])
+    if (main, m) in found
 ]
 both = [m for m in methods if (rival, m) in found]
-shared = [env for env in envs if all(env in by_env for by_env in found.values())] or envs
-step = {cell: recorded.last_shared_step(sides_there) for cell, sides_there in twins.items()}
+shared = [
+    env for env in envs if all(env in by_env for by_env in found.values())
+] or envs
+step = {
+    cell: recorded.last_shared_step(sides_there) for cell, sides_there in twins.items()
+}
 hues = list(figures.COLORS.values())
 color = {m: hues[i % len(hues)] for i, m in enumerate(methods)}
 
@@ -128,17 +141,23 @@ for env in envs:
 
 # %%
 rows = -(-len(envs) // 2)
-fig, panels = plt.subplots(rows, 2, figsize=(6.4, 2.5 * rows), sharey=True, squeeze=False)
+fig, panels = plt.subplots(
+    rows, 2, figsize=(6.4, 2.5 * rows), sharey=True, squeeze=False
+)
 for ax in panels.flat[len(envs) :]:
     ax.set_visible(False)
 for ax, env in zip(panels.flat, envs, strict=False):
     for m in methods:
         if env in found[main, m]:
             run = found[main, m][env]
-            figures.band(ax, run.steps / 1000, run.success.mean(2).T, color[m], marker="o", ms=3)
+            figures.band(
+                ax, run.steps / 1000, run.success.mean(2).T, color[m], marker="o", ms=3
+            )
     ax.set(title=plain(env), ylim=(0, 1), xlim=(0, None))
 # Curves end at different places, so names stand above.
-handles = [plt.Line2D([], [], color=color[m], marker="o", ms=3, label=m) for m in methods]
+handles = [
+    plt.Line2D([], [], color=color[m], marker="o", ms=3, label=m) for m in methods
+]
 fig.legend(handles=handles, loc="outside upper left", ncols=6, labelcolor="linecolor",
            handlelength=1, columnspacing=1.2)  # fmt: skip
 fig.supxlabel("thousand updates", fontsize=10.5)
@@ -193,7 +212,9 @@ statistics = {
 }  # fmt: skip
 summary = {
     key: {
-        name: aggregate.stratified_interval(scores(*key), statistic, resamples=size.resamples)
+        name: aggregate.stratified_interval(
+            scores(*key), statistic, resamples=size.resamples
+        )
         for name, statistic in statistics.items()
     }
     for key in found
@@ -211,7 +232,15 @@ def marks(ax, estimates, names, label=True):
             if (side, m) in estimates:
                 middle, low, high = estimates[side, m]
                 ax.plot([low, high], [y + shift[side]] * 2, color=tint, lw=2.2)
-                ax.plot(middle, y + shift[side], marker, color=tint, ms=5.5, mec="white", mew=0.6)
+                ax.plot(
+                    middle,
+                    y + shift[side],
+                    marker,
+                    color=tint,
+                    ms=5.5,
+                    mec="white",
+                    mew=0.6,
+                )
     ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5))
     if label:
         ax.legend(
@@ -224,7 +253,9 @@ def marks(ax, estimates, names, label=True):
 
 fig, ax = plt.subplots(figsize=(6.4, 0.9 + 0.42 * len(methods)))
 marks(ax, {key: estimates["IQM"] for key, estimates in summary.items()}, methods)
-ax.set(xlim=(-0.02, 1), xlabel=f"interquartile mean of success, data sets: {len(shared)}")
+ax.set(
+    xlim=(-0.02, 1), xlabel=f"interquartile mean of success, data sets: {len(shared)}"
+)
 here.show(
     fig,
     alt="Interquartile means with intervals: "
@@ -264,10 +295,14 @@ for ax, side in zip(panels[0], pairs, strict=True):
         if (side, m) in found:
             middle, low, high = profiles[side, m]
             ax.plot(taus, middle, color=color[m], label=m, drawstyle="steps-post")
-            ax.fill_between(taus, low, high, color=color[m], alpha=0.18, lw=0, step="post")
+            ax.fill_between(
+                taus, low, high, color=color[m], alpha=0.18, lw=0, step="post"
+            )
     ax.set(title=side, xlabel="threshold τ", xlim=(0, 1), ylim=(0, 1))
 panels[0, 0].set_ylabel("share above τ")
-panels[0, 0].legend(labelcolor="linecolor", handlelength=0.8, labelspacing=0.2, loc="upper right")
+panels[0, 0].legend(
+    labelcolor="linecolor", handlelength=0.8, labelspacing=0.2, loc="upper right"
+)
 half = len(taus) // 2
 here.show(
     fig,
@@ -291,7 +326,9 @@ for x in methods:
         where = [e for e in shared if e in found[main, x] and e in found[main, y]]
         if x != y and where:
             sides_of = ([at_end(main, m, env) for env in where] for m in (x, y))
-            beats[x, y] = aggregate.improvement_interval(*sides_of, resamples=size.resamples)
+            beats[x, y] = aggregate.improvement_interval(
+                *sides_of, resamples=size.resamples
+            )
 grid = np.array([[beats[x, y].mean if (x, y) in beats else 0.5 for y in methods]
                  for x in methods])  # fmt: skip
 if beats:
@@ -324,17 +361,28 @@ else:
 # Before you explain a difference, find out where it comes from. Often two goals of five make it.
 
 # %%
-goals = max(run.success.shape[2] for by_env in found.values() for run in by_env.values())
+goals = max(
+    run.success.shape[2] for by_env in found.values() for run in by_env.values()
+)
 lines = []
 for m in methods:
     for env in envs:
-        per_side = [at_end(s, m, env).mean(0) for s in pairs if env in found.get((s, m), {})]
+        per_side = [
+            at_end(s, m, env).mean(0) for s in pairs if env in found.get((s, m), {})
+        ]
         if per_side:
-            cells = [" | ".join(f"{x:.2f}" for x in goal) for goal in zip(*per_side, strict=True)]
+            cells = [
+                " | ".join(f"{x:.2f}" for x in goal)
+                for goal in zip(*per_side, strict=True)
+            ]
             cells += ["–"] * (goals - len(cells))
-            lines.append((m, plain(env), *cells, " | ".join(f"{x.mean():.2f}" for x in per_side)))
+            lines.append(
+                (m, plain(env), *cells, " | ".join(f"{x.mean():.2f}" for x in per_side))
+            )
 print("success" + (f": {main} | {rival}" if rival else ""))
-here.table(("method", "data set", *(f"goal {k + 1}" for k in range(goals)), "all"), lines)
+here.table(
+    ("method", "data set", *(f"goal {k + 1}" for k in range(goals)), "all"), lines
+)
 
 # %% [markdown]
 # ## Side by side with the official implementation
@@ -375,7 +423,9 @@ if differ:
     table.append(("all", "mean of the rows", "", "", told(overall, 3), zero(overall)))
     here.table(("method", "data set", main, rival, "difference", "its interval"), table)
     fig, ax = plt.subplots(figsize=(6.4, 1.0 + 0.21 * len(differ)))
-    for y, ((m, _), (middle, low, high)) in enumerate([*differ.items(), (("", ""), overall)]):
+    for y, ((m, _), (middle, low, high)) in enumerate(
+        [*differ.items(), (("", ""), overall)]
+    ):
         tint = color.get(m, figures.COLORS["exact"])
         ax.plot([low, high], [y, y], color=tint, lw=2.2)
         ax.plot(middle, y, "o" if m else "D", color=tint, ms=5, mec="white", mew=0.6)
@@ -408,12 +458,35 @@ else:
 # %%
 COLUMNS = ("GCBC", "GCIVL", "GCIQL", "QRL", "CRL", "HIQL")
 PAPER = {  # mean and standard deviation in %
-    "pointmaze-medium-navigate-v0": ((9, 6), (63, 6), (53, 8), (82, 5), (29, 7), (79, 5)),
-    "pointmaze-large-navigate-v0": ((29, 6), (45, 5), (34, 3), (86, 9), (39, 7), (58, 5)),
-    "pointmaze-medium-stitch-v0": ((23, 18), (70, 14), (21, 9), (80, 12), (0, 1), (74, 6)),
+    "pointmaze-medium-navigate-v0": (
+        (9, 6),
+        (63, 6),
+        (53, 8),
+        (82, 5),
+        (29, 7),
+        (79, 5),
+    ),
+    "pointmaze-large-navigate-v0": (
+        (29, 6),
+        (45, 5),
+        (34, 3),
+        (86, 9),
+        (39, 7),
+        (58, 5),
+    ),
+    "pointmaze-medium-stitch-v0": (
+        (23, 18),
+        (70, 14),
+        (21, 9),
+        (80, 12),
+        (0, 1),
+        (74, 6),
+    ),
     "pointmaze-large-stitch-v0": ((7, 5), (12, 6), (31, 2), (84, 15), (0, 0), (13, 6)),
 }
-published = {env: dict(zip(COLUMNS, cells, strict=True)) for env, cells in PAPER.items()}
+published = {
+    env: dict(zip(COLUMNS, cells, strict=True)) for env, cells in PAPER.items()
+}
 known = [env for env in envs if env in published]
 if known:
     rows = -(-len(known) // 2)
@@ -435,9 +508,15 @@ if known:
                 ax.errorbar(middle, y, xerr=spread, fmt="|", ms=13, mew=2, lw=1, zorder=0,
                             color=figures.COLORS["exact"])  # fmt: skip
         ax.set(title=plain(env), xlim=(-0.03, 1))
-    handles = [plt.Line2D([], [], marker=look[s][0], color=look[s][1], label=s) for s in pairs]
-    handles += [plt.Line2D([], [], marker="|", ms=11, mew=2, color="black", label="paper")]
-    fig.legend(handles=handles, loc="outside upper left", ncols=3, labelcolor="linecolor")
+    handles = [
+        plt.Line2D([], [], marker=look[s][0], color=look[s][1], label=s) for s in pairs
+    ]
+    handles += [
+        plt.Line2D([], [], marker="|", ms=11, mew=2, color="black", label="paper")
+    ]
+    fig.legend(
+        handles=handles, loc="outside upper left", ncols=3, labelcolor="linecolor"
+    )
     fig.supxlabel("success, mean over goals", fontsize=10.5)
     here.show(
         fig,
@@ -484,7 +563,11 @@ here.table(speeds.HEAD, speeds.table(timed))
 
 # %%
 sizes = list(dict.fromkeys((s.batch, s.width) for s in timed))
-names = [m for m in dict.fromkeys(SHORT.values()) if any(SHORT.get(s.method) == m for s in timed)]
+names = [
+    m
+    for m in dict.fromkeys(SHORT.values())
+    if any(SHORT.get(s.method) == m for s in timed)
+]
 if sizes:
     fig, panels = plt.subplots(
         1, len(sizes), figsize=(3.2 * len(sizes), 1.1 + 0.34 * len(names)), sharex=True, sharey=True,
@@ -492,9 +575,15 @@ if sizes:
     )  # fmt: skip
     for ax, (batch, width) in zip(panels[0], sizes, strict=True):
         ax.axvline(1, color=figures.COLORS["muted"], lw=1, ls="--")
-        alike = [s for s in timed if (s.batch, s.width) == (batch, width) and s.method in SHORT]
+        alike = [
+            s
+            for s in timed
+            if (s.batch, s.width) == (batch, width) and s.method in SHORT
+        ]
         drawn = [(s, 1, "ours", "o", -0.14) for s in alike]
-        drawn += [(s, s.most_seeds, "third", "s", 0.14) for s in alike if s.most_seeds > 1]
+        drawn += [
+            (s, s.most_seeds, "third", "s", 0.14) for s in alike if s.most_seeds > 1
+        ]
         for s, seeds, tint, marker, aside in drawn:
             middle, low, high = s.times_official(seeds)
             y, tint = names.index(SHORT[s.method]) + aside, figures.COLORS[tint]
@@ -503,12 +592,18 @@ if sizes:
         ax.set(title=f"batch {batch:,}, width {width}", yticks=range(len(names)), yticklabels=names,
                ylim=(len(names) - 0.5, -0.5))  # fmt: skip
     most = max(s.most_seeds for s in timed)
-    handles = [plt.Line2D([], [], marker="o", color=figures.COLORS["ours"], label="one seed")]
+    handles = [
+        plt.Line2D([], [], marker="o", color=figures.COLORS["ours"], label="one seed")
+    ]
     if most > 1:
         handles.append(plt.Line2D([], [], marker="s", color=figures.COLORS["third"],
                                   label=f"{most} seeds, all updates counted"))  # fmt: skip
-    fig.legend(handles=handles, loc="outside upper left", ncols=2, labelcolor="linecolor")
-    fig.supxlabel("updates per second: times the official implementation's", fontsize=10.5)
+    fig.legend(
+        handles=handles, loc="outside upper left", ncols=2, labelcolor="linecolor"
+    )
+    fig.supxlabel(
+        "updates per second: times the official implementation's", fontsize=10.5
+    )
     here.show(
         fig,
         alt="How many times the official implementation's updates per second ours makes. "
@@ -535,14 +630,22 @@ def frame(m):
         len(drawn), goals, figsize=(4.6, height), sharex=True, sharey=True, squeeze=False,
         layout="none",  # twenty panels in a grid need no solver
     )  # fmt: skip
-    fig.subplots_adjust(0.05, 0.55 / height, 0.99, 1 - 0.25 / height, hspace=0.55, wspace=0.15)
+    fig.subplots_adjust(
+        0.05, 0.55 / height, 0.99, 1 - 0.25 / height, hspace=0.55, wspace=0.15
+    )
     for line, env in zip(panels, drawn, strict=True):
         for side in pairs:
             if env in found.get((side, m), {}):
                 run = found[side, m][env]
-                few = slice(None, None, 1 + len(run.steps) // 20)  # the frames stay small
-                for ax, rates in zip(line, np.moveaxis(run.success[few], 2, 0), strict=False):
-                    figures.band(ax, run.steps[few] / 1000, rates.T, look[side][1], lw=1.3)
+                few = slice(
+                    None, None, 1 + len(run.steps) // 20
+                )  # the frames stay small
+                for ax, rates in zip(
+                    line, np.moveaxis(run.success[few], 2, 0), strict=False
+                ):
+                    figures.band(
+                        ax, run.steps[few] / 1000, rates.T, look[side][1], lw=1.3
+                    )
         line[0].set_title(plain(env), fontsize=9.5)
     panels[0, 0].set(ylim=(-0.05, 1.05), yticks=(0, 1))
     names = ", ".join(
@@ -558,7 +661,9 @@ here.explore(
     alt=lambda m: (
         f"{m}: success at each goal while training. At the end "
         + ", ".join(
-            f"{plain(e)} {at_end(main, m, e).mean():.2f}" for e in envs if e in found[main, m]
+            f"{plain(e)} {at_end(main, m, e).mean():.2f}"
+            for e in envs
+            if e in found[main, m]
         )
     ),
 )
@@ -602,7 +707,9 @@ here.claim(
 
 
 def seeds(side, names, where):
-    return sum(found[side, m][e].seeds for m in names for e in where if e in found[side, m])
+    return sum(
+        found[side, m][e].seeds for m in names for e in where if e in found[side, m]
+    )
 
 
 behind = sum(seeds(side, both, envs) for side in pairs)
@@ -661,7 +768,11 @@ if (
         ),
     )  # fmt: skip
 whole = [env.replace("stitch", "navigate") for env in stitch]
-if "CRL" in methods and whole and all(env in found[main, "CRL"] for env in stitch + whole):
+if (
+    "CRL" in methods
+    and whole
+    and all(env in found[main, "CRL"] for env in stitch + whole)
+):
     here.claim(
         "monte_carlo_cannot_stitch",
         "Success of CRL on whole walks (navigate) − on pieces (stitch), same mazes",
@@ -682,7 +793,9 @@ for claim, (batch, width), bound, why in (
      "several seeds at once get closer."),
 ):  # fmt: skip
     ratios = [s.times_official() for s in timed if (s.batch, s.width) == (batch, width)]
-    repeats = sum(2 * len(s.official) for s in timed if (s.batch, s.width) == (batch, width))
+    repeats = sum(
+        2 * len(s.official) for s in timed if (s.batch, s.width) == (batch, width)
+    )
     if repeats >= 5:
         here.claim(
             claim,
