@@ -103,5 +103,5 @@ def thumbnail(picture: Picture) -> bytes:
         small = image.convert("RGB")
         small.thumbnail((WIDTH, WIDTH), Image.Resampling.LANCZOS)
         out = io.BytesIO()
-        small.save(out, "WEBP", quality=82, method=6)
+        small.save(out, "WEBP", quality=75, method=6)
     return out.getvalue()

@@ -7,6 +7,9 @@ from pathlib import Path
 from goalward.course.book import content, gallery
 
 _SIGNATURE_LIST = re.compile(r"<dl>((?:\s*<dd>.*?</dd>)+)\s*</dl>", re.DOTALL)
+_MATHEMATICS = re.compile(
+    r"\s*<script[^>]*>window\.MathJax.*?</script>|\s*<script[^>]*mathjax/[^>]*></script>"
+)
 # Half of a page's weight: icons as a script, beside the same icons as a font; and the search.
 _ICONS = re.compile(r'\s*<script defer src="[^"]*scripts/fontawesome\.js[^"]*"></script>')
 _SEARCH = re.compile(
@@ -34,6 +37,8 @@ def lighten(page: str, search: bool = False) -> str:
         search: whether it is the one that searches.
     """
     page = _ICONS.sub("", page)
+    if 'class="math' not in page and "text_html" not in page.partition("<body")[2]:
+        page = _MATHEMATICS.sub("", page)
     return page if search else _SEARCH.sub("", page)
 
 

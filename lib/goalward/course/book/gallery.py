@@ -31,7 +31,11 @@ def page(root: Path) -> str:
     known = papers.chapters(root)
     rows = {slug: _claims(root, slug) for slug in known}
     everything = [row for chosen in rows.values() for row in chosen]
-    text = ["# Goalward", WHAT, *_raw(_start(root), _progress(known, everything), marks.LEGEND)]
+    text = [
+        "# Goalward",
+        WHAT,
+        *_raw(_start(root), f"<p>{_progress(known, everything)}</p>", marks.LEGEND),
+    ]
     for part, places in _parts():
         planned = [slug for slug in places if slug not in known]
         text.append(f"## {_heading(part)}")

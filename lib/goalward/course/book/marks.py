@@ -59,10 +59,11 @@ def in_words(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def totals(rows: Sequence[dict[str, Any]]) -> str:
-    """All rows in one sentence, those of ours apart."""
-    said = {name: f"{len(chosen)}: {in_words(chosen)}" for name, chosen in groups(rows).items()}
-    named = {"Paper": "Claims of the papers", "Ours": "Bounds of ours"}
-    return " ".join(f"{named[name]} so far: {text}." for name, text in said.items())
+    """All rows in a sentence or two, those of ours apart."""
+    named = {"Paper": "claims of papers", "Ours": "bounds of ours"}
+    return " ".join(
+        f"{len(chosen)} {named[name]}: {in_words(chosen)}." for name, chosen in groups(rows).items()
+    )
 
 
 def plain(rows: Sequence[dict[str, Any]]) -> str:

@@ -215,4 +215,4 @@ def _bound(row: dict[str, Any]) -> str:
     """What was asked for, where that comes from, and how it follows from the paper's number."""
     sign = escape(row["bound"].replace(">=", "≥").replace("<=", "≤"))
     source = "; ".join(filter(None, (_SOURCES[row["bound_from"]], row.get("tolerance"))))
-    return f"{sign} <small>{escape(source)}</small>"
+    return f"{sign} <small>({escape(source)})</small>"
