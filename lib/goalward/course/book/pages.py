@@ -16,7 +16,8 @@ def _papers_table(root: Path, part: int) -> str:
             full = f"[{paper.title}]({paper.url})" if paper.url else paper.title
             status = papers.status(root, paper.slug)
             rows.append((name(root, paper), full, str(paper.year), status))
-    return table(f"Part {part}, in reading order", ("Chapter", "Paper", "Year", "Status"), rows)
+    head = ("Chapter", "Paper", "Year", "Status")
+    return table(f"Part {part}, in reading order", head, rows, cards=True)
 
 
 def part_table(root: Path, folder: str) -> str:
@@ -62,7 +63,9 @@ def status(root: Path) -> str:
         "When each chapter was last run from top to bottom, how long that took, compilation "
         "included, and with which versions. The figures and numbers in this book come from these "
         "runs.",
-        table("The recorded runs", head, rows) if rows else "No run has been recorded yet.",
+        table("The recorded runs", head, rows, cards=True)
+        if rows
+        else "No run has been recorded yet.",
     ]
     if missing:
         text.append(f"Without a recorded run: {', '.join(missing)}.")

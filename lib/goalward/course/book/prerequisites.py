@@ -135,7 +135,8 @@ def drawing(root: Path) -> str:
             svg(course, pages),
             "</div>\n<figcaption>A line leads from a chapter to one that builds on it. A chapter "
             "with a solid border exists (choose it to open it), one with a dashed border is "
-            "planned. Each part has its colour; lines take theirs in turns.</figcaption>\n</figure>\n```",
+            "planned. Each part has its colour; lines take theirs in turns.</figcaption>\n"
+            "</figure>\n```",
         ]
     )
 

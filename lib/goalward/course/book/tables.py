@@ -7,9 +7,20 @@ from goalward.course import papers
 from goalward.course.book import about
 
 
-def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A MyST table whose cells are Markdown; the first row and the first column are headings."""
-    lines = [f"````{{list-table}} {caption}", ":header-rows: 1", ":stub-columns: 1", ""]
+def table(
+    caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], cards: bool = False
+) -> str:
+    """A MyST table whose cells are Markdown; the first row and the first column are headings.
+
+    Args:
+        caption: what the table shows.
+        head: what the columns are called.
+        rows: its rows.
+        cards: on a phone show each row as a card, without the head: for cells that say what they
+            are.
+    """
+    lines = [f"````{{list-table}} {caption}", ":header-rows: 1", ":stub-columns: 1"]
+    lines += [":class: cards"] * cards + [""]
     for row in (head, *rows):
         for column, text in enumerate(row):
             lines.append(f"{'  -' if column else '* -'} {' '.join(text.split())}")
