@@ -53,6 +53,13 @@ def write_pictures(root: Path, site: Path) -> None:
             (folder / f"{slug}.webp").write_bytes(about.thumbnail(shown))
 
 
+def write_lab_page(root: Path) -> Path:
+    """Write the page that JupyterLab opens on; return its place."""
+    path = lab_file(root)
+    path.write_text(lab_page(root), encoding="utf-8")
+    return path
+
+
 def lab_page(root: Path) -> str:
     """The home page for JupyterLab, which knows Markdown and no style sheet of ours."""
     known = papers.chapters(root)
