@@ -32,19 +32,27 @@ settings.register_profile("goalward", deadline=None, derandomize=True, max_examp
 settings.load_profile("goalward")
 
 _skips: Counter[str] = Counter()
+_runs: dict[str, Counter[str]] = {kind: Counter() for kind in ("chapters", "assignments")}
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Remember why each test was skipped."""
+    """Remember why each test was skipped, and what was run or taken on its record."""
     if report.skipped and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         _skips[reason.removeprefix("Skipped: ")] += 1
+    if report.when == "call":
+        for name, value in report.user_properties:
+            if name in _runs:
+                _runs[name][str(value)] += 1
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """The last line: how many tests were skipped, and why."""
+    """The last lines: what was run and what was taken on its record; how many skipped, and why."""
     if hasattr(config, "workerinput"):
         return
+    for name, counts in _runs.items():
+        if counts:
+            print(f"{name}: {counts['ran']} run, {counts['on record']} taken on their record")
     reasons = "; ".join(f"{count}: {reason}" for reason, count in sorted(_skips.items()))
     print(f"skipped tests: {sum(_skips.values())}" + (f" ({reasons})" if reasons else ""))

@@ -29,6 +29,13 @@ def fingerprint(source: Path, library: Path = LIBRARY) -> str:
     return hash_text(*parts)
 
 
+def frame(source: Path, library: Path = LIBRARY) -> str:
+    """The hash of what shows a chapter: the modules of the course room that it reaches."""
+    names = reached(code_cells(source.read_text(encoding="utf-8")), library, left_out=())
+    shown = [name for name in names if name.startswith("goalward.course")]
+    return hash_text(*(f"{n}: {_module_tree(_module_file(n, library))}" for n in shown))
+
+
 def hash_text(*parts: str) -> str:
     """One SHA-256 of several texts, in which their borders count."""
     digest = hashlib.sha256()
@@ -63,13 +70,15 @@ def tree_text(code: str) -> str:
         return code
 
 
-def reached(cells: Iterable[str], library: Path = LIBRARY) -> list[str]:
+def reached(
+    cells: Iterable[str], library: Path = LIBRARY, left_out: Iterable[str] = LEFT_OUT
+) -> list[str]:
     """The library's modules that some code imports, directly or through others, sorted."""
     found: set[str] = set()
     queue = [name for cell in cells for name in _imports(cell, "", library)]
     while queue:
         name = queue.pop()
-        if name in found or any(name == n or name.startswith(n + ".") for n in LEFT_OUT):
+        if name in found or any(name == n or name.startswith(n + ".") for n in left_out):
             continue
         found.add(name)
         path = _module_file(name, library)
