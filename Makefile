@@ -7,7 +7,7 @@ export XLA_PYTHON_CLIENT_PREALLOCATE := false
 # Compiled modules are kept: without them each kernel takes seconds longer to start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup lab test book run claims assignments planted pins vendor clean
+.PHONY: setup lab test book run claims assignments planted mutations pins vendor clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -37,6 +37,9 @@ assignments: .venv/.teach ## write student notebooks into assignments/release
 
 planted: .venv/.test ## judge the planted answers of every assignment, and keep which passed
 	$(BIN)/pytest -n 2 --record tests/assignments/test_planted.py
+
+mutations: .venv/.test ## plant each known mistake in a copy of the library: do the tests see it?
+	$(BIN)/python tests/mutate.py $(ONLY)
 
 pins: .venv/.test ## resolve the pinned versions anew
 	$(BIN)/python tests/pins.py
