@@ -136,12 +136,13 @@ def test_jupyterlab_s_page_links_the_pairs(root: Path) -> None:
     assert path == root / "notebooks" / "index.md"
     text = path.read_text(encoding="utf-8")
     assert "**Start here: [A title](0_start/welcome.ipynb)**" in text
-    question = "You have one thing. Which is the other?"
     assert (
-        f"|  | [**A title**](0_start/welcome.ipynb)<br>{question} | 25 minutes · code 51 s "
-        "| ✔✔◐✘ | ✔✘ |" in text
+        '<tr><td width="260"></td><td><b><a href="0_start/welcome.ipynb">A title</a></b>'
+        "<br>You have one thing. Which is the other?<br>25 minutes · code 51 s"
+        "<br>Paper: ✔✔◐✘ 2 reproduced, 1 weaker than the paper, 1 not reproduced"
+        "<br>Ours: ✔✘ 1 holds, 1 does not hold</td></tr>" in text
     )
-    assert r"[**Values \| <b>**](1_predicting_the_future/cvl.ipynb)" in text
+    assert '<a href="1_predicting_the_future/cvl.ipynb">Values | &lt;b&gt;</a>' in text
     assert "Planned: TD InfoNCE, Contrastive RL" in text
     assert toy.git(root, "status", "--porcelain", "--", "notebooks/index.md") == ""
 
@@ -153,7 +154,9 @@ def test_jupyterlab_s_page_shows_pictures_that_exist() -> None:
     for place, words in pictures:
         assert (toy.ROOT / "notebooks" / place).is_file()
         assert words
-    for place in re.findall(r"\]\(([^)]+\.ipynb)\)", text):
+    linked = re.findall(r'href="([^"]+\.ipynb)"', text)
+    assert len(linked) == len(CHAPTERS)
+    for place in linked:
         assert (toy.ROOT / "notebooks" / place).is_file()
 
 

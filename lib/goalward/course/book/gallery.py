@@ -75,8 +75,8 @@ def lab_page(root: Path) -> str:
     for part, places in _parts():
         text.append(f"## {_heading(part)}")
         if here := [slug for slug in places if slug in known]:
-            head = "| | Chapter | Minutes | Paper | Ours |\n| --- | --- | --- | --- | --- |"
-            text.append("\n".join([head, *(_lab_row(root, slug, known[slug]) for slug in here)]))
+            rows = (_lab_row(root, slug, known[slug]) for slug in here)
+            text.append("\n".join(['<table width="100%">', *rows, "</table>"]))
         if planned := [short(slug) for slug in places if slug not in known]:
             text.append(f"Planned: {', '.join(planned)}.")
     return "\n\n".join(filter(None, text)) + "\n"
@@ -176,6 +176,7 @@ def short(slug: str) -> str:
 
 
 def _lab_row(root: Path, slug: str, source: Path) -> str:
+    """A chapter's row; JupyterLab lets plain HTML pass, and follows its links."""
     lead = root / "figures" / slug / "lead.png"
     shown = about.picture(root, slug) if lead.is_file() else None
     image = (
@@ -183,12 +184,13 @@ def _lab_row(root: Path, slug: str, source: Path) -> str:
         if shown
         else ""
     )
-    groups = marks.groups(_claims(root, slug))
-    cells = [
-        image,
-        f"[**{about.title(source)}**]({_pair(source)})<br>{about.question(source)}",
+    said = [
+        f'<b><a href="{_pair(source)}">{escape(about.title(source))}</a></b>',
+        escape(about.question(source)),
         _minutes(root, source),
-        *(marks.plain(groups.get(name, [])) for name in marks.GROUPS),
+        *(
+            f"{name}: {marks.plain(chosen)} {marks.in_words(chosen)}"
+            for name, chosen in marks.groups(_claims(root, slug)).items()
+        ),
     ]
-    flat = (" ".join(cell.replace("|", "\\|").split()) for cell in cells)
-    return f"| {' | '.join(flat)} |"
+    return f'<tr><td width="260">{image}</td><td>{"<br>".join(filter(None, said))}</td></tr>'
