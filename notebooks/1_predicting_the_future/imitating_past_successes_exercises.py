@@ -154,7 +154,9 @@ for _actions, _goals, _unused, _seldom in (
     _R = rng.dirichlet(np.ones(_goals), size=_actions)
     _base = rng.dirichlet(np.ones(_actions), size=_goals)
     _base[:, :_unused] = 0.0
-    _base[1:, -1] *= _seldom  # the last action is taken for a goal that is seldom wanted
+    _base[1:, -1] *= (
+        _seldom  # the last action is taken for a goal that is seldom wanted
+    )
     _base /= _base.sum(axis=1, keepdims=True)
     _p = rng.dirichlet(np.ones(_goals))
     _p[0] *= _seldom
