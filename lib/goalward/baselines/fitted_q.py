@@ -148,16 +148,17 @@ def by_regression(
         The weights after each round; the first round regresses the reward itself.
     """
     dim = data.state.shape[1]
-    fits = np.zeros((n_actions, dim, len(data.action)))
+    solvers = []
     for a in range(n_actions):
         rows = np.flatnonzero(data.action == a)
         X = data.state[rows]
         gram = X.T @ X + ridge * len(rows) * np.eye(dim)
-        fits[a][:, rows] = np.linalg.solve(gram, X.T)
+        solvers.append((rows, np.linalg.solve(gram, X.T)))
     weights = np.zeros((n_actions, dim))
     history = []
     for _ in range(rounds):
         following = backup(data.next_state @ weights.T, data.next_action)
-        weights = fits @ (data.reward + gamma * following)
+        target = data.reward + gamma * following
+        weights = np.stack([solve @ target[rows] for rows, solve in solvers])
         history.append(weights)
     return np.array(history)
