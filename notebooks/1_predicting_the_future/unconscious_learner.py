@@ -504,7 +504,8 @@ for ax, part, title in zip(
         ax.plot(values, np.full(len(values), k), "o", color="white", mec="black", ms=4)
     ax.axvline(1 / 32, color=figures.COLORS["muted"], ls="--", lw=1)
     ax.set_title(title, fontsize=10)
-    ax.set(xlim=(0, 1.05), xticks=(0, 0.5, 1))
+    ax.set_xlim(0, 1.05)
+    ax.set_xticks((0, 0.5, 1), ("0", "0.5", "1"))
 panels[1].set_xlabel("true partner found")
 panels[0].set_yticks(range(len(accuracy)), accuracy)
 panels[0].invert_yaxis()
@@ -595,10 +596,8 @@ for (step, every), color, marker in zip(
 ):
     ink = figures.COLORS[color]
     figures.band(left, range(1, 9), every, ink, marker=marker, ms=4)
-    offset = (0, 8) if color == "ours" else (-8, -8)
-    figures.direct_label(
-        left, 8, every[:, -1].mean(), f"step {step:,}", ink, offset, ha="right"
-    )
+    k, offset = (1, (-2, -16)) if color == "ours" else (3, (4, 8))
+    figures.direct_label(left, k + 1, every[:, k].mean(), f"step {step:,}", ink, offset)
 left.axhline(1 / 8, color=figures.COLORS["exact"], lw=1, ls="--")
 left.set(xlabel="direction", title="shares of B's codes", ylim=(0, 0.22))
 code = codes[size.steps][0]
@@ -693,7 +692,7 @@ top = accuracy["supervised"][clean].mean()
 ax.axhline(top, color=figures.COLORS["third"], ls="--", lw=1)
 for name, k, color, offset, side in (
     ("shared", 1, "sixth", (-6, 6), "right"),
-    ("exact critics", 2, "exact", (8, 0), "left"),
+    ("exact critics", 3, "exact", (12, -8), "left"),
     ("separate", 3, "fifth", (8, -12), "left"),
 ):
     k = min(k, len(size.banks) - 1)
@@ -776,13 +775,16 @@ for name, values in possible.items():
 
 # %% tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(6.4, 3.3))
-for (name, values), color, style in zip(
+for (name, values), color, style, rise in zip(
     possible.items(),
     ("exact", "fourth", "fifth", "second"),
     ("-", "-", "--", ":"),
+    (7, 0, -7, 6),
     strict=True,
 ):
-    figures.band(ax, noises, values, figures.COLORS[color], name, ls=style)
+    ink = figures.COLORS[color]
+    figures.band(ax, noises, values, ink, ls=style)
+    figures.direct_label(ax, 8, values[:, -1].mean(), name, ink, (6, rise))
 for name, color, side, marker in (
     ("supervised", "third", "right", "s"),
     ("shared, direct", "ours", "right", "o"),
@@ -794,7 +796,7 @@ for name, color, side, marker in (
 ax.set(
     xlabel="standard deviation of the noise that A and C share",
     ylabel="true partner found",
-    ylim=(0, 1.05),
+    ylim=(0, 1.08),
 )
 here.show(
     fig,
