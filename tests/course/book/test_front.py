@@ -176,7 +176,7 @@ def test_the_scoreboard_shows_what_was_measured_against_the_bound(root: Path) ->
     assert "the rival is tuned" in row[0]
     assert re.search(r'data-label="Measured">4\.90 \[\S+, \S+\]<', row[0])
     assert 'data-label="Paper">20×<' in row[0]
-    assert 'data-label="Ratio">–<' in row[0]
+    assert 'data-label="Ratio" class="empty">–<' in row[0]
     assert 'data-label="Bound">≥ 20 <small>(the paper)<' in row[0]
     assert "stale" not in text
 

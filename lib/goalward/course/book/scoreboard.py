@@ -28,6 +28,7 @@ _FRESHNESS = {
     "stale": " · <b>stale</b>: the code changed since",
     "dated": " · as of its date",
 }
+_EMPTY = ' class="empty"'  # a phone leaves it out
 _HEAD = ("Claim", "Verdict", "Measured", "Paper", "Ratio", "Bound")
 _WHAT = (
     "Each chapter ends by holding what it measured against what its paper says. The bound was set "
@@ -201,7 +202,7 @@ def _row(row: dict[str, Any]) -> str:
         _bound(row),
     )
     listed = "".join(
-        f'<td role="cell" data-label="{name}">{text}</td>'
+        f'<td role="cell" data-label="{name}"{_EMPTY if text in "–—" else ""}>{text}</td>'
         for name, text in zip(_HEAD[1:], cells, strict=True)
     )
     return (
@@ -213,6 +214,6 @@ def _row(row: dict[str, Any]) -> str:
 
 def _bound(row: dict[str, Any]) -> str:
     """What was asked for, where that comes from, and how it follows from the paper's number."""
-    sign = escape(row["bound"].replace(">=", "≥").replace("<=", "≤"))
+    sign = escape(row["bound"].replace(">=", "≥").replace("<=", "≤").replace("-", "−"))
     source = "; ".join(filter(None, (_SOURCES[row["bound_from"]], row.get("tolerance"))))
     return f"{sign} <small>({escape(source)})</small>"
