@@ -209,25 +209,9 @@ def _run(options: argparse.Namespace) -> int:
     if not chosen:
         print("nothing to run: every chapter is as recorded")
         return 0
-    _pair_assignments(root, chosen)
     if options.prose:
         return _carry_prose(root, chosen)
     return _execute(root, chosen, scale, jobs, timeout or TIMEOUT[scale])
-
-
-def _pair_assignments(root: Path, chosen: dict[str, Path]) -> None:
-    """Write the notebooks beside the chapters' assignments; they are not executed."""
-    from goalward.course.assignments.source import sources
-    from goalward.course.papers import pair_of
-    from goalward.course.run import notebook
-    from goalward.course.run.record import Stage
-
-    for slug, source in sources(root).items():
-        if slug in chosen:
-            with Stage(root, source.stem) as stage:
-                text = notebook.write_text(notebook.convert(source))
-                stage.put(pair_of(source), text.encode())
-                stage.place()
 
 
 def _carry_prose(root: Path, chosen: dict[str, Path]) -> int:

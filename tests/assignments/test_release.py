@@ -8,8 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+import toy
 import toy_assignment
-from goalward.course import papers
 from goalward.course.assignments import check, gradebook, hidden, release, source
 from goalward.course.errors import Problem
 from goalward.course.run import notebook
@@ -57,11 +57,10 @@ def test_an_assignment_fits_an_evening(slug: str) -> None:
         assert 60 <= sum(e.minutes for e in exercises) <= 120
 
 
-def test_each_assignment_is_paired_and_without_outputs() -> None:
-    for path in source.sources(ROOT).values():
-        assert notebook.verify(path) == []
-        nb = notebook.read(papers.pair_of(path))
-        assert all(not cell.get("outputs") for cell in nb.cells)
+def test_solutions_lie_in_one_folder_as_sources_alone() -> None:
+    found = {p for p in (ROOT / "notebooks").rglob("*_exercises*") if toy.git(ROOT, "ls-files", p)}
+    assert found == set(source.sources(ROOT).values())
+    assert {p.parent for p in found} == {ROOT / "notebooks" / source.FOLDER}
 
 
 def test_a_solution_in_the_text_is_found(tmp_path: Path) -> None:

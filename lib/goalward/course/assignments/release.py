@@ -5,6 +5,7 @@ there: `source` (the teacher's notebooks), `release` (the students'), `submitted
 `feedback`, `gradebook.db`. The teacher's secret lies beside them.
 """
 
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,8 +31,9 @@ c = get_config()  # noqa: F821
 c.CourseDirectory.course_id = "goalward"
 c.ExecutePreprocessor.timeout = 120
 """
-# Shorter lines, such as a closing bracket, give nothing away.
+# Shorter lines, and brackets and `return` alone, give nothing away.
 TELLING = 8
+_SAYS_NOTHING = re.compile(r"^return\b|[\s()\[\]{},:]")
 
 
 def release(course: Path, sources: dict[str, Path]) -> Iterator[tuple[str, Path, bool]]:
@@ -106,9 +108,15 @@ def _between(assignment: Assignment, marks: tuple[str, str]) -> list[str]:
         for line in map(str.strip, cell.source.splitlines()):
             if line in marks:
                 inside = line == marks[0]
-            elif inside and len(line) >= TELLING and not line.startswith(("from ", "import ")):
+            elif inside and _is_telling(line):
                 lines.append(line)
     return lines
+
+
+def _is_telling(line: str) -> bool:
+    if len(line) < TELLING or line.startswith(("from ", "import ")):
+        return False
+    return bool(_SAYS_NOTHING.sub("", line))
 
 
 def leaks(assignment: Assignment, nb: nbformat.NotebookNode) -> list[str]:
