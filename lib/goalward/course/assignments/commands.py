@@ -61,7 +61,7 @@ def register(add: Add) -> None:
     checking = add(
         "check",
         _check,
-        "say how each exercise of your notebook stands, by its visible tests",
+        "say how each exercise of your notebook stands, by its tests",
         "goalward assignments check td_infonce_exercises.ipynb",
     )
     checking.add_argument("notebook", type=Path, metavar="NOTEBOOK", help="your notebook")
@@ -79,6 +79,14 @@ def _sources(slugs: list[str]) -> dict[str, Path]:
             'to release and grade assignments: make assignments, or pip install "goalward[teach]"'
         )
     return found
+
+
+def known() -> dict[str, Path]:
+    """All assignments that there are."""
+    from goalward.course.assignments.source import sources
+    from goalward.course.papers import repository
+
+    return sources(repository(), [])
 
 
 def _release(options: argparse.Namespace) -> int:
@@ -139,6 +147,8 @@ def _grade_all(options: argparse.Namespace, sources: dict[str, Path], isolation:
             options.jobs or cores(),
             begin=bar.reset,
             tick=tick,
+            say=lambda line: bar.write(line, sys.stdout),
+            known=known().keys(),
         )
     _summarise(students, sources)
     print(f"graded {fresh} now; the largest worker took {peak / 2**20:.0f} MB")
@@ -159,11 +169,14 @@ def _summarise(students: dict[str, dict[str, Any]], sources: dict[str, Path]) ->
 
 def _check(options: argparse.Namespace) -> int:
     from goalward.course.assignments.check import check
+    from goalward.course.assignments.files import one_line
 
     standings = check(options.notebook)
     for standing in standings:
         mark = "✔" if not standing.problem else "✘" if standing.attempted else "…"
         worth = f"{standing.points} + {standing.hidden_points} points"
-        print(f"{mark} {standing.title}  ({worth}): {standing.problem or 'visible tests pass'}")
+        print(
+            f"{mark} {one_line(standing.title)}  ({worth}): {standing.problem or standing.passes}"
+        )
     print("the second number of points comes from hidden tests with other sizes and seeds")
     return 0 if all(not standing.problem for standing in standings) else 1
