@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from goalward.course.errors import Problem, Usage
-from goalward.course.run.doctor import cores, has_extra
+from goalward.course.run.doctor import cores, has_extra, mend
 
 Add = Callable[..., argparse.ArgumentParser]
 
@@ -75,9 +75,7 @@ def _sources(slugs: list[str]) -> dict[str, Path]:
     if not found:
         raise Problem("no chapter has an assignment yet")
     if not has_extra("teach"):
-        raise Problem(
-            'to release and grade assignments: make assignments, or pip install "goalward[teach]"'
-        )
+        raise Problem(f"to release and grade assignments: {mend('teach')}")
     return found
 
 
