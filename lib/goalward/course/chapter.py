@@ -18,12 +18,10 @@ from IPython import get_ipython
 from IPython.display import HTML, Markdown, display
 from matplotlib.figure import Figure
 
-from goalward.course import claims, explore, figures, papers
+from goalward.course import cache, claims, explore, figures, papers
 from goalward.course.progress import bar
 from goalward.course.scale import SCALES, current_scale
 from goalward.training.loop import Progress
-
-CACHE = "JAX_COMPILATION_CACHE_DIR"
 
 
 def begin(slug: str) -> "Chapter":
@@ -36,7 +34,7 @@ def begin(slug: str) -> "Chapter":
         ValueError: if `GOALWARD_SCALE` names no scale.
     """
     figures.use_style()
-    _use_compilation_cache()
+    cache.use()
     scale = current_scale()
     if scale == "smoke":
         jax.config.update("jax_disable_most_optimizations", True)
@@ -192,12 +190,3 @@ def _show_size(value: Any) -> str:
     if isinstance(value, tuple | list):
         return ", ".join(map(_show_size, value))
     return str(value)
-
-
-def _use_compilation_cache() -> None:
-    """Keep compiled code between runs: a chapter's second run starts fast."""
-    if CACHE not in os.environ:
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        jax.config.update("jax_compilation_cache_dir", str(Path(home) / "goalward" / "jax"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
