@@ -63,7 +63,7 @@ def test_kernels_get_folders_where_the_home_may_not_be_written(
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert cache.folders(tmp_path / "own") == {}
-    monkeypatch.setenv("HOME", "/proc")  # nobody makes a folder there
+    monkeypatch.setenv("HOME", "/dev/null")  # nobody makes a folder there
     found = cache.folders(tmp_path / "own")
     assert found.keys() == {"XDG_CACHE_HOME", "MPLCONFIGDIR"}
     for folder in found.values():

@@ -24,8 +24,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-from goalward.course.claims import GOOD
 from goalward.course import cache
+from goalward.course.claims import GOOD
 from goalward.course.errors import Problem
 from goalward.course.papers import pair_of
 from goalward.course.run import notebook
