@@ -4,7 +4,7 @@ The notebook is read as grading reads it. Where it has lost its cells' marks, it
 found by the functions that they ask for.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -71,12 +71,24 @@ def check(file: Path) -> list[Standing]:
     # It is the student's own code on the student's own machine: limits will do.
     answers = grading.student_cells(assignment, cells)
     hidden = _hidden_tests(assignment, teachers)
-    tests = tuple(hidden.get(grade_id(cell), cell) for cell in assignment.cells)
+    tests = tuple(_with_hidden(assignment.cells, hidden))
     wanted = {*hidden, *(e.name + VISIBLE for e in assignment.exercises)}
     with grading.Student(answers, sandbox.PLAIN) as student:
         run = grading.run_tests(replace(assignment, cells=tests), student, wanted)
         marks = {mark.cell: mark for mark in run}
     return [_standing(exercise, marks) for exercise in assignment.exercises]
+
+
+def _with_hidden(
+    cells: Iterable[NotebookNode], hidden: dict[str, NotebookNode]
+) -> Iterator[NotebookNode]:
+    """The cells with each hidden test after its visible one."""
+    for cell in cells:
+        if grade_id(cell) not in hidden:
+            yield cell
+        if grade_id(cell).endswith(VISIBLE):
+            name = grade_id(cell).removesuffix(VISIBLE)
+            yield from (hidden[known] for known in [name + HIDDEN] if known in hidden)
 
 
 def _hidden_tests(assignment: Assignment, teachers: Assignment | None) -> dict[str, NotebookNode]:
@@ -103,7 +115,8 @@ def _standing(exercise: Exercise, marks: dict[str, grading.Mark]) -> Standing:
     if not problem and hidden and hidden.comment:
         problem = f"{PASSES_VISIBLE}; a hidden test says: {hidden.comment}"
     passes = PASSES if hidden else PASSES_VISIBLE
-    return Standing(exercise.title, worth, exercise.points - worth, problem, passes)
+    rest = int(hidden.worth) if hidden else exercise.points - worth
+    return Standing(exercise.title, worth, rest, problem, passes)
 
 
 def _repositorys(cells: Iterable[NotebookNode]) -> Assignment | None:

@@ -1,4 +1,4 @@
-"""`goalward assignments release | grade | check`."""
+"""`goalward assignments study | release | grade | check`."""
 
 import argparse
 import sys
@@ -13,8 +13,21 @@ Add = Callable[..., argparse.ArgumentParser]
 
 
 def register(add: Add) -> None:
-    """Add the three commands to the command line."""
+    """Add the four commands to the command line."""
     slugs = "a chapter, such as td_infonce; all that have an assignment if none is named"
+    studying = add(
+        "study",
+        _study,
+        "put an unsolved exercise notebook beside each chapter, where there is none yet",
+        "goalward assignments study td_infonce",
+    )
+    studying.add_argument("slugs", nargs="*", metavar="SLUG", help=slugs)
+    studying.add_argument(
+        "--fresh",
+        action="store_true",
+        help="give the chapters named a new one; yours stays beside it, as NAME.mine.ipynb",
+    )
+
     releasing = add(
         "release",
         _release,
@@ -85,6 +98,39 @@ def known() -> dict[str, Path]:
     from goalward.course.papers import repository
 
     return sources(repository(), [])
+
+
+def _study(options: argparse.Namespace) -> int:
+    from goalward.course.assignments.source import sources
+    from goalward.course.assignments.study import study
+    from goalward.course.papers import repository
+
+    if options.fresh and not options.slugs:
+        raise Usage("--fresh needs the chapters' names: goalward assignments study SLUG --fresh")
+    if not has_extra("lab"):
+        raise Problem(f"to write exercise notebooks: {mend('lab')}")
+    root = repository()
+    status = 0
+    for slug, path in sources(root, options.slugs).items():
+        try:
+            for placed in study(root, {slug: path}, options.fresh):
+                if line := _TOLD[placed.what]:
+                    file = placed.file.relative_to(root)
+                    mine = placed.mine and placed.mine.name
+                    print(line.format(file=file, slug=slug, mine=mine))
+        except Problem as problem:
+            print(f"goalward: {problem}", file=sys.stderr)
+            status = problem.exit_status
+    return status
+
+
+_TOLD = {
+    "kept": "",
+    "written": "{file}",
+    "moved": "{file}  (yours is kept as {mine})",
+    "older": "{file} is of an older version of the exercises: `goalward assignments study {slug} "
+    "--fresh` gives the new one, and keeps yours beside it",
+}
 
 
 def _release(options: argparse.Namespace) -> int:

@@ -26,6 +26,9 @@ SOLUTION_MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")
 HIDDEN_MARKS = ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
 _HEADING = re.compile(r"^## (?:\d+\. )?(.+)$", re.MULTILINE)
 _EFFORT = re.compile(r"^\*(easy|medium|hard) · (\d+) minutes · (\d+) points?\*$", re.MULTILINE)
+_LINK = re.compile(
+    r"(?<!!)\[([^\]]+)\]\((?![a-z]+:|#)[^()\s]+\.(?:ipynb|md|py|html)(?:#[^()\s]*)?\)"
+)
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,11 @@ def sources(root: Path, slugs: Iterable[str] = ()) -> dict[str, Path]:
 def source_of(root: Path, slug: str) -> Path:
     """Where the assignment of a chapter is written, if there is one."""
     return root / "notebooks" / FOLDER / f"{slug}{SUFFIX}.py"
+
+
+def without_links(text: str) -> str:
+    """A text whose links to files, which lie beside the chapter alone, are plain words."""
+    return _LINK.sub(r"\1", text)
 
 
 def grade_id(cell: NotebookNode) -> str:
