@@ -10,7 +10,7 @@ import pytest
 
 import toy
 from goalward import cli
-from goalward.course import doctor
+from goalward.course.run import doctor
 
 COMMANDS = ("run", "restore", "claims", "papers", "book", "doctor")
 
@@ -60,7 +60,12 @@ def test_help_starts_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["papers", "fingerprint", "execute", "record", "restore", "notebook", "doctor"]
+    "module",
+    ["papers"]
+    + [
+        f"run.{name}"
+        for name in ["fingerprint", "execute", "record", "restore", "notebook", "doctor"]
+    ],
 )
 def test_running_chapters_does_not_import_jax(module: str) -> None:
     code = f"import sys, goalward.course.{module}; sys.exit('jax' in sys.modules)"
