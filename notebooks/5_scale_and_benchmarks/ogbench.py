@@ -73,9 +73,9 @@ here.show(
 # OGBench has eight families of environments, from a point in a maze to a humanoid and a
 # robot hand before a puzzle, with 85 data sets in all. There is no reward in the data.
 # Each environment has five fixed tasks, a start and a goal each, and the score is how
-# often the goal is reached. Six agents, tuned with equal care, give the reference. Three
-# of the questions that the data sets ask are about ideas rather than about perception
-# or control, and those fit into a table:
+# often the goal is reached. Six agents, tuned with equal care, give the reference.
+# Three of the questions that the data sets ask are about ideas rather than about
+# perception or control, and those fit into a table:
 #
 # - **Stitching.** Can the agent join pieces of different episodes? (*stitch*)
 # - **Long horizons.** Does it know where to go when the goal is far? (*larger mazes*)
@@ -89,8 +89,8 @@ here.show(
 #
 # With a table there is no network to blame. For each agent we compute the *exact
 # minimum* of its loss on the recordings and the exact success, within 80 moves, of the
-# policy $\pi(a\mid s,g)$ that follows, for a goal $g$. What fails now fails by its idea,
-# or by the rule that turns the idea into moves.
+# policy $\pi(a\mid s,g)$ that follows, for a goal $g$. What fails now fails by its
+# idea, or by the rule that turns the idea into moves.
 
 # %%
 size = here.sizes(
@@ -133,11 +133,12 @@ recordings = {
 # $\gamma$. Write $\beta(a\mid s)$ for the recorded behaviour and $\hat P$ for the
 # recorded frequencies of next states $s'$.
 #
-# Two agents look at **whole futures**: they draw $g$ from what came after $(s,a)$ in the
-# same episode.
+# Two agents look at **whole futures**: they draw $g$ from what came after $(s,a)$ in
+# the same episode.
 #
-# - **GCBC**, goal-conditioned behaviour cloning: $\pi(a\mid s,g)$ is the share of action
-#   $a$ among the times that $g$ came later. $g$ is uniform over the rest of the episode.
+# - **GCBC**, goal-conditioned behaviour cloning: $\pi(a\mid s,g)$ is the share of
+#   action $a$ among the times that $g$ came later. $g$ is uniform over the rest of the
+#   episode.
 # - **CRL**, contrastive RL: with $g$ a geometric time ahead, the critic's optimum is
 #   $\log p(g\mid s,a)/p(g)$. Actions are weighted by how much they raise it,
 #
@@ -153,8 +154,8 @@ recordings = {
 #   $\kappa=0.9$ it leans to the best.
 # - **GCIQL**, implicit Q-learning, takes it over recorded *actions*, each with the
 #   *mean* of its outcomes.
-# - **QRL**, quasimetric RL, knows distances only: the largest quasimetric $d$ in which a
-#   recorded step costs at most 1.
+# - **QRL**, quasimetric RL, knows distances only: the largest quasimetric $d$ in which
+#   a recorded step costs at most 1.
 # - **HIQL**, its hierarchical kin, learns as GCIVL does ($\kappa=0.7$), picks the best
 #   state among those four steps ahead as a subgoal, and heads for that one.
 #
@@ -165,8 +166,8 @@ recordings = {
 # ## Two short walks and one long way
 #
 # A corridor of five cells, two recordings: $0\to1\to2$ and $2\to3\to4$. What does each
-# idea know about going from 0 to 4? GCIVL by hand, as loops, with the expectile found by
-# bisection:
+# idea know about going from 0 to 4? GCIVL by hand, as loops, with the expectile found
+# by bisection:
 
 # %%
 from inspect import getsource
@@ -201,9 +202,9 @@ for function in (agents.gcbc, agents.gciql):
     print(getsource(function))
 
 # %% [markdown]
-# GCIVL and QRL know the way, though nobody walked it. Cell 2 belongs to both walks, and a
-# value that arrives in cell 2 from the right leaves it to the left. GCBC has never seen 4
-# after 0, and gives each move the same chance.
+# GCIVL and QRL know the way, though nobody walked it. Cell 2 belongs to both walks, and
+# a value that arrives in cell 2 from the right leaves it to the left. GCBC has never
+# seen 4 after 0, and gives each move the same chance.
 #
 # **Predict before you run.** In *stitch*, walks have at most eight moves; a task of the
 # large maze needs up to 19. In *teleport*, QRL believes that a portal leads where you
@@ -213,11 +214,11 @@ for function in (agents.gcbc, agents.gciql):
 #
 # In *stitch* the four agents of single steps lose nothing: a table joins pieces without
 # error. GCBC and CRL know nothing about far goals and drift until they happen to come
-# near. In *teleport* QRL cannot work. If it trusts the portal, it enters again and again:
-# each time one exit is right, one is wrong and one is the trap, so it ends well with
-# probability exactly 1/2. If it asks for the average over outcomes, as here, it is drawn
-# to the portal from far away and shies from it when it stands before it. A step back would
-# be a step away, too: it stays there and bumps into the wall for ever.
+# near. In *teleport* QRL cannot work. If it trusts the portal, it enters again and
+# again: each time one exit is right, one is wrong and one is the trap, so it ends well
+# with probability exactly 1/2. If it asks for the average over outcomes, as here, it is
+# drawn to the portal from far away and shies from it when it stands before it. A step
+# back would be a step away, too: it stays there and bumps into the wall for ever.
 #
 # </details>
 
@@ -264,7 +265,7 @@ for setting, repeats in recordings.items():
     print(f"{setting:9s}", *told)
 
 # %% tags=["hide-input"]
-published = {  # success in %: pointmaze-large-navigate, -large-stitch, -teleport-navigate
+published = {  # success in % on pointmaze-large-navigate, large-stitch, and so on
     "navigate": (29, 39, 45, 34, 86, 58),
     "stitch": (7, 0, 12, 31, 84, 13),
     "teleport": (25, 24, 45, 24, 4, 18),
@@ -287,25 +288,25 @@ told = "; ".join(
 )
 here.show(
     fig,
-    alt="Horizontal bars of success in % for six agents in three data sets, diamonds for "
-    f"the paper's numbers. The bars: {told}. Most diamonds lie far left of the bars' "
-    "ends; on teleport GCIVL's and QRL's do not.",
-    caption="What the ideas achieve without approximation within 80 moves (bars; range of "
-    "the data sets as a line), beside the published scores of the point mass. A short bar "
-    "is a failure of the idea, or of the rule that makes moves of it. A diamond far left "
-    "of a long bar is a failure of something else.",
+    alt="Horizontal bars of success in % for six agents in three data sets, diamonds "
+    f"for the paper's numbers. The bars: {told}. Most diamonds lie far left of the "
+    "bars' ends; on teleport GCIVL's and QRL's do not.",
+    caption="What the ideas achieve without approximation within 80 moves (bars; range "
+    "of the data sets as a line), beside the published scores of the point mass. A "
+    "short bar is a failure of the idea, or of the rule that makes moves of it. A "
+    "diamond far left of a long bar is a failure of something else.",
     lead=True,
 )
 
 # %% [markdown]
-# Read the figure by its gaps. On *navigate* every idea but GCBC's gets everywhere in time,
-# and the published scores are still between 29 and 86. What is missing there is not in these
-# tables: networks, physics, the benchmark's clock. On *teleport* the shortest bars belong
-# to agents that the paper's networks beat.
+# Read the figure by its gaps. On *navigate* every idea but GCBC's gets everywhere in
+# time, and the published scores are still between 29 and 86. What is missing there is
+# not in these tables: networks, physics, the benchmark's clock. On *teleport* the
+# shortest bars belong to agents that the paper's networks beat.
 #
 # The published numbers come from a transcription of the paper's table, not from the
-# paper's page. The grids share maps and tasks with it, not the physics: compare patterns,
-# not levels.
+# paper's page. The grids share maps and tasks with it, not the physics: compare
+# patterns, not levels.
 #
 # ## Is cloning wrong, or slow?
 #
@@ -314,8 +315,8 @@ here.show(
 # apart. The same cloning gets goals that are a geometric time ahead, as CRL does (5.6
 # moves on average); and every policy gets up to 500 moves. It also separates the two
 # things in which CRL differs from that cloning: its weights, and what it does where $g$
-# never followed $s$. There GCBC's table is empty, and we gave each move the same chance,
-# while CRL's formula falls back to the recorded behaviour.
+# never followed $s$. There GCBC's table is empty, and we gave each move the same
+# chance, while CRL's formula falls back to the recorded behaviour.
 
 # %%
 moves = np.array([80, 200, 500])
@@ -363,7 +364,7 @@ for setting, by_policy in curves.items():
         print(f"  {name:21s}", np.mean(curve, axis=0)[moves].round(2))
 
 # %% tags=["hide-input"]
-style = {  # colour, line, where its name stands on the left and on the right (moves, height)
+style = {  # colour, line, where its name stands on the left and on the right
     "GCBC": ("second", "-", (62, 0.40), (300, 0.42)),
     "cloning, near goals": ("ours", "-", (28, 0.84), None),
     "CRL": ("third", "--", (11, 0.72), (60, 0.55)),
@@ -387,27 +388,29 @@ end = {
 }
 here.show(
     fig,
-    alt="Success against moves, two panels. Navigate: cloning with near goals and CRL rise "
-    f"to 1 before 80 moves; GCBC is at {end['navigate']['GCBC'][0]:.2f} after 80 and "
-    f"{end['navigate']['GCBC'][1]:.2f} after 200. Stitch: CRL is at "
-    f"{end['stitch']['CRL'][0]:.2f} after 80 and {end['stitch']['CRL'][2]:.2f} after 500, "
-    f"GCBC at {end['stitch']['GCBC'][0]:.2f} and {end['stitch']['GCBC'][2]:.2f}. The "
-    "recorded behaviour is lowest in both.",
-    caption="Success against the time allowed; the dotted line is where Figure 2 stops. On "
-    "*navigate* GCBC is slow, not lost, and cloning towards near goals is nearly as quick as CRL. "
-    "On *stitch* cloning with near goals would lie on GCBC's line.",
+    alt="Success against moves, two panels. Navigate: cloning with near goals and CRL "
+    f"rise to 1 before 80 moves; GCBC is at {end['navigate']['GCBC'][0]:.2f} after 80 "
+    f"and {end['navigate']['GCBC'][1]:.2f} after 200. Stitch: CRL is at "
+    f"{end['stitch']['CRL'][0]:.2f} after 80 and {end['stitch']['CRL'][2]:.2f} after "
+    f"500, GCBC at {end['stitch']['GCBC'][0]:.2f} and {end['stitch']['GCBC'][2]:.2f}. "
+    "The recorded behaviour is lowest in both.",
+    caption="Success against the time allowed; the dotted line is where Figure 2 "
+    "stops. On *navigate* GCBC is slow, not lost, and cloning towards near goals is "
+    "nearly as quick as CRL. On *stitch* cloning with near goals would lie on GCBC's "
+    "line.",
 )
 
 # %% [markdown]
 # So cloning is not wrong in a table. With uniform goals most of what GCBC imitates was
-# done on the way to somewhere else, but enough of it leads on: it arrives late. With near
-# goals the same cloning is nearly as quick as CRL.
+# done on the way to somewhere else, but enough of it leads on: it arrives late. With
+# near goals the same cloning is nearly as quick as CRL.
 #
 # On *stitch* the gap between CRL and GCBC has nothing to do with critics. Give GCBC the
-# recorded behaviour for the pairs it never saw, and it scores as CRL does; take that away
-# from CRL, and it scores as GCBC does. Both drift: the recorded behaviour alone, which
-# knows no goal, rarely arrives, but it moves about, and once the goal is within eight
-# moves each of the two knows the rest. With the paper's networks CRL falls from 39 to 0.
+# recorded behaviour for the pairs it never saw, and it scores as CRL does; take that
+# away from CRL, and it scores as GCBC does. Both drift: the recorded behaviour alone,
+# which knows no goal, rarely arrives, but it moves about, and once the goal is within
+# eight moves each of the two knows the rest. With the paper's networks CRL falls from
+# 39 to 0.
 #
 # ## Stitching: which pairs were ever in one episode?
 #
@@ -434,29 +437,30 @@ for ax, (setting, pairs) in zip(axes, seen.items(), strict=True):
     ax.set(xlabel="goal g", ylabel="state s")
 here.show(
     fig,
-    alt="Two square matrices of states by goals, sorted by distance from a start. Navigate "
-    "is bright everywhere; stitch is bright only in a chequered band around the diagonal.",
-    caption="Bright: some episode has the state and later the goal. States are sorted by "
-    "their distance from the first task's start. Short episodes leave far pairs dark. All "
-    "five tasks, 12 to 19 moves long, lie in the dark.",
+    alt="Two square matrices of states by goals, sorted by distance from a start. "
+    "Navigate is bright everywhere; stitch is bright only in a chequered band around "
+    "the diagonal.",
+    caption="Bright: some episode has the state and later the goal. States are sorted "
+    "by their distance from the first task's start. Short episodes leave far pairs "
+    "dark. All five tasks, 12 to 19 moves long, lie in the dark.",
 )
 
 # %% [markdown]
 # ## Long horizons: how small the differences become
 #
-# In a table, far goals cost nothing. A network's values carry errors, and the difference
-# that decides between two neighbouring cells shrinks with the distance: one step more or
-# less at distance $d$ changes the value by $\gamma^{d}$, which is 0.14 at ten steps and
-# 0.02 at twenty. So we add a fixed random error of standard deviation 0.1 to each value.
-# One agent acts greedily on these values. The other, HIQL, uses *the same values* twice:
-# to choose among states four steps ahead, whose values differ by several steps' worth,
-# and to get there, which is near.
+# In a table, far goals cost nothing. A network's values carry errors, and the
+# difference that decides between two neighbouring cells shrinks with the distance: one
+# step more or less at distance $d$ changes the value by $\gamma^{d}$, which is 0.14 at
+# ten steps and 0.02 at twenty. So we add a fixed random error of standard deviation 0.1
+# to each value. One agent acts greedily on these values. The other, HIQL, uses *the
+# same values* twice: to choose among states four steps ahead, whose values differ by
+# several steps' worth, and to get there, which is near.
 #
 # What kind of error? Drawn anew in each cell, it is as rough as can be. A network's are
-# not like that: neighbouring cells look alike to it, so it errs alike. We therefore also
-# smooth the errors over neighbouring cells, with a Gaussian weight of width $w$ in moves,
-# and scale them back to the same standard deviation. In the limit the error is one
-# number for each goal.
+# not like that: neighbouring cells look alike to it, so it errs alike. We therefore
+# also smooth the errors over neighbouring cells, with a Gaussian weight of width $w$ in
+# moves, and scale them back to the same standard deviation. In the limit the error is
+# one number for each goal.
 
 # %%
 from goalward.tabular import paths
@@ -467,7 +471,7 @@ far, widths = np.arange(1, 20), (0, 0.5, 1, 2, 3, 5, np.inf)
 
 
 def error(width, seed):
-    """Errors for all states and goals, alike in states fewer than `width` moves apart."""
+    """Errors for states and goals, alike in states less than `width` moves apart."""
     draws = np.random.default_rng(seed).normal(0, 0.1, (n, n))
     if width == 0:
         return draws
@@ -515,35 +519,35 @@ right.set_xticks(np.arange(len(widths)), [*map(str, widths[:-1]), "all"])
 at = {name: x.mean(axis=0) for name, x in beyond.items()}
 here.show(
     fig,
-    alt="Two panels. Left, success against distance with errors drawn anew in each cell: "
-    "the greedy policy falls to zero at about ten moves, the one through subgoals stays "
-    "above 0.9 up to eight moves and then declines. Right, success beyond 8 moves against "
-    "the width of the errors: greedy rises from "
+    alt="Two panels. Left, success against distance with errors drawn anew in each "
+    "cell: the greedy policy falls to zero at about ten moves, the one through "
+    "subgoals stays above 0.9 up to eight moves and then declines. Right, success "
+    "beyond 8 moves against the width of the errors: greedy rises from "
     f"{at['greedy'][0]:.2f} to {at['greedy'][-1]:.2f}, subgoals from "
     f"{at['subgoals'][0]:.2f} to {at['subgoals'][-1]:.2f}; they meet at the right end.",
     caption="The same noisy values, used greedily and through subgoals (bands: 95% "
     "intervals over data sets and errors). Left: rough errors. Right: the same size of "
-    "error, smoother and smoother. Where an error is alike in neighbouring cells it hardly "
-    "misleads, and there is little for subgoals to repair.",
+    "error, smoother and smoother. Where an error is alike in neighbouring cells it "
+    "hardly misleads, and there is little for subgoals to repair.",
 )
 
 # %% [markdown]
-# Hierarchy does not remove the error. It asks questions whose answers differ by more, and
-# this pays as far as errors change from one cell to the next. The published rows for the
-# ant fit: from the medium to the large to the giant maze GCIVL goes 72, 16, 0, and HIQL
-# 96, 91, 65, with the same kind of values underneath. How rough those values' errors are,
-# this page cannot say, nor whether that is why.
+# Hierarchy does not remove the error. It asks questions whose answers differ by more,
+# and this pays as far as errors change from one cell to the next. The published rows
+# for the ant fit: from the medium to the large to the giant maze GCIVL goes 72, 16, 0,
+# and HIQL 96, 91, 65, with the same kind of values underneath. How rough those values'
+# errors are, this page cannot say, nor whether that is why.
 #
 # ## Stochasticity: luck taken for skill
 #
-# In *teleport*, GCIVL's expectile runs over next states. A lucky exit and a good decision
-# look the same to it. Here are the values of the maze for one goal, shown as the number
-# of certain steps that a value stands for, $\log(1+(1-\gamma)V)/\log\gamma$. The exact
-# answer is beside them.
+# In *teleport*, GCIVL's expectile runs over next states. A lucky exit and a good
+# decision look the same to it. Here are the values of the maze for one goal, shown as
+# the number of certain steps that a value stands for, $\log(1+(1-\gamma)V)/\log\gamma$.
+# The exact answer is beside them.
 #
 # First, a word about $\gamma$, since even the exact answer depends on it. A walk around
-# the portals takes up to 27 certain steps; a portal is quicker, and fails half the time.
-# Whoever is impatient is right to gamble. So this maze gets 0.99, and not 0.82:
+# the portals takes up to 27 certain steps; a portal is quicker, and fails half the
+# time. Whoever is impatient is right to gamble. So this maze gets 0.99, and not 0.82:
 
 # %%
 from goalward.tabular import dynamic_programming
@@ -554,7 +558,7 @@ tasks = tuple(np.transpose(teleport.tasks))  # starts, goals
 
 
 def optimal(goal, gamma):
-    """The best possible values for a goal, and the policy, with the true probabilities."""
+    """The best possible values and policy for a goal, with the true probabilities."""
     P, reward = teleport.P.copy(), np.full((cells, ogbench_grids.MOVES), -1.0)
     P[goal], reward[goal] = np.eye(cells)[goal], 0.0
     Q, V = dynamic_programming.value_iteration(P, reward, gamma)
@@ -635,38 +639,39 @@ label = "steps to the star, as believed"
 fig.colorbar(image, ax=axes, shrink=0.8, label=label, extend="max")
 here.show(
     fig,
-    alt="Four maps of the teleport maze with believed steps to a star in the lower right "
-    "corner. Believed steps in the cells beside the left entry, on average: "
+    alt="Four maps of the teleport maze with believed steps to a star in the lower "
+    "right corner. Believed steps in the cells beside the left entry, on average: "
     + "; ".join(told) + ".",
-    caption="Triangles down: entries. Triangles up: exits; the one on top is walled in. "
-    "Look beside the entry on the left: there GCIVL and QRL think themselves nearer to the "
-    "star than anyone can be.",
+    caption="Triangles down: entries. Triangles up: exits; the one on top is walled "
+    "in. Look beside the entry on the left: there GCIVL and QRL think themselves "
+    "nearer to the star than anyone can be.",
 )  # fmt: skip
 
 # %% [markdown]
-# The best policy reaches every goal: it walks around the portals. QRL's values are exact
-# shortest paths in the graph of what *can* happen, and would be perfect in a world where
-# what can happen does.
+# The best policy reaches every goal: it walks around the portals. QRL's values are
+# exact shortest paths in the graph of what *can* happen, and would be perfect in a
+# world where what can happen does.
 #
 # GCIVL errs in both directions at once, and the rows above the figure take them apart.
 # GCIQL differs from it in one thing, that it averages over outcomes before it looks for
 # the best action. So GCIQL's error is what the expectile pays to the walker's random
 # moves, as if they had to be made, which the portals make dear; and what GCIVL promises
-# beyond GCIQL is luck. Luck is nearly nothing for the two tasks that start six and seven
-# moves from an entry, and more than 20 for the three that start one or two moves from it.
-# The sum has no fixed sign.
+# beyond GCIQL is luck. Luck is nearly nothing for the two tasks that start six and
+# seven moves from an entry, and more than 20 for the three that start one or two moves
+# from it. The sum has no fixed sign.
 #
 # ### Values are half of an agent
 #
-# We asked each value table for the action whose outcome is best *on average*. That is one
-# rule of several. Another trusts an action's best outcome. A third is the paper's for
-# GCIVL, **advantage-weighted imitation**: copy a recorded action with a weight
-# $e^{10\,(V(s',g)-V(s,g))}$, at most 100, for the state $s'$ that it happened to lead to.
+# We asked each value table for the action whose outcome is best *on average*. That is
+# one rule of several. Another trusts an action's best outcome. A third is the paper's
+# for GCIVL, **advantage-weighted imitation**: copy a recorded action with a weight
+# $e^{10\,(V(s',g)-V(s,g))}$, at most 100, for the state $s'$ that it happened to lead
+# to.
 
 
 # %%
 def imitate(counts, V, alpha=10.0):
-    """Recorded actions, weighted by how much better the next state is; the paper's rule."""
+    """Recorded actions, weighted by how much better the next state is."""
     weight = np.exp(np.minimum(alpha * (V[None] - V[:, None]), np.log(100)))
     copied = np.einsum("sax,sxg->sga", counts, weight)  # weight is [s, s', g]
     total = copied.sum(axis=2, keepdims=True)
@@ -709,18 +714,19 @@ here.table(
 )
 
 # %% [markdown]
-# The zeros belong to *optimistic values under an averaging rule*. From afar the cell beside
-# a portal looks best. There, entering looks bad on average, a step back looks worse than
-# staying, and staying is possible: bump into the wall. After 80 moves every walker of QRL
-# that is not at the goal stands in such a cell, and every one of GCIVL. The same values under the rule that trusts the best outcome score about one half,
-# as does everyone who gambles, the exact values too. Under the paper's own rule GCIVL
+# The zeros belong to *optimistic values under an averaging rule*. From afar the cell
+# beside a portal looks best. There, entering looks bad on average, a step back looks
+# worse than staying, and staying is possible: bump into the wall. After 80 moves every
+# walker of QRL that is not at the goal stands in such a cell, and every one of GCIVL.
+# The same values under the rule that trusts the best outcome score about one half, as
+# does everyone who gambles, the exact values too. Under the paper's own rule GCIVL
 # scores three times what it does in Figure 2: it walks around on the first task, and on
 # three of the others it gambles. Exact values lose a little under the average as well,
 # because that is an average over *recorded* outcomes.
 #
-# So GCIVL's short bar is a matter of values *and* rule. In the paper GCIVL scores 45 and
-# GCIQL 24, the other way round than in any column here. GCIQL's actor there climbs a
-# learned $Q$, which no table shows.
+# So GCIVL's short bar is a matter of values *and* rule. In the paper GCIVL scores 45
+# and GCIQL 24, the other way round than in any column here. GCIQL's actor there climbs
+# a learned $Q$, which no table shows.
 #
 # ## Play: the expectile
 #
@@ -776,9 +782,10 @@ here.explore(
     {"agent": list(implicit), "κ": list(implicit["GCIVL"])},
     frame,
     alt=lambda agent, kappa: (
-        f"Believed steps to the lower right corner and greedy moves, {agent} with expectile "
-        f"{kappa}. Task 2 is reached with probability {outcome[agent, kappa][0]:.2f}, a "
-        f"portal entered with {outcome[agent, kappa][1]:.2f}."
+        f"Believed steps to the lower right corner and greedy moves, {agent} with "
+        f"expectile {kappa}. Task 2 is reached with probability "
+        f"{outcome[agent, kappa][0]:.2f}, a portal entered with "
+        f"{outcome[agent, kappa][1]:.2f}."
     ),
     start=(0, 2),
 )
@@ -787,9 +794,9 @@ here.explore(
 # The gambler is the *small* $\kappa$. At 0.5 the two agents are one: they plan for a
 # walker who keeps stumbling, for whom walking around takes so long that a portal is the
 # better bet. Both enter it surely and succeed half the time. As $\kappa$ grows, walking
-# looks better, and GCIQL walks around. GCIVL, from 0.7 on, never enters a portal on this
-# task and never arrives: it stands before one. "Which $\kappa$?" has no answer without the questions what it runs
-# over and how actions are chosen.
+# looks better, and GCIQL walks around. GCIVL, from 0.7 on, never enters a portal on
+# this task and never arrives: it stands before one. "Which $\kappa$?" has no answer
+# without the questions what it runs over and how actions are chosen.
 #
 # ## What the paper claims, checked
 #
@@ -838,17 +845,17 @@ here.claim(
 )  # fmt: skip
 here.claim(
     "expectile_to_maximum",
-    "GCIVL's distance from the optimal values shrinks as 1 − κ: largest error at 0.999 over "
-    "that at 0.9999 (10 in the limit)",
+    "GCIVL's distance from the optimal values shrinks as 1 − κ: largest error at 0.999 "
+    "over that at 0.9999 (10 in the limit)",
     measured=shrinks, bound="in [8, 12]", **exact,
 )  # fmt: skip
 here.claim(
     "expectile_0999",
     "Large maze, navigate: largest error of GCIVL's values at κ = 0.999",
     measured=from_optimal[0.999], bound="<= 0.01", **ours | {"paper": "—"},
-    reason="The error is proportional to 1 − κ and grows with the rarity of the best next "
-    "state; some best moves are one in twenty of the recorded ones. At κ = 0.9999 it is a "
-    "tenth of this.",
+    reason="The error is proportional to 1 − κ and grows with the rarity of the best "
+    "next state; some best moves are one in twenty of the recorded ones. At κ = 0.9999 "
+    "it is a tenth of this.",
 )  # fmt: skip
 here.claim(
     "optimum_teleport",
@@ -898,14 +905,14 @@ here.claim(
 )  # fmt: skip
 here.claim(
     "gcivl_promises_too_much",
-    "Teleport: GCIVL's value minus the optimal one, mean over the tasks (more than 0 is "
-    "impossible to earn)",
+    "Teleport: GCIVL's value minus the optimal one, mean over the tasks (more than 0 "
+    "is impossible to earn)",
     measured=[np.mean(v[tasks] - best[tasks]) for v in values["GCIVL"]],
     bound="> 0", null=0.0, **ours | {"paper": "—", "bound_from": "oracle"},
     reason="We expected promises that nobody can keep, on all tasks. At κ = 0.9 the "
-    "expectile also counts the walker's random moves as if they had to be made. This and "
-    "luck nearly cancel on average; single tasks are off by −6.5 to +8.6, and not by "
-    "their length. At κ = 0.99 all five promises are too high.",
+    "expectile also counts the walker's random moves as if they had to be made. This "
+    "and luck nearly cancel on average; single tasks are off by −6.5 to +8.6, and not "
+    "by their length. At κ = 0.99 all five promises are too high.",
 )  # fmt: skip
 here.claim(
     "subgoals_and_noise",
@@ -914,8 +921,8 @@ here.claim(
     measured=(beyond["subgoals"] - beyond["greedy"])[:, 0], bound="> 0", null=0.0,
     **ours | {"paper": "ant, giant maze: 0.65", "bound_from": "paper",
               "covers": "data and errors"},
-    reason="Another body, another maze; and the gap depends on how rough the errors are: "
-    "it vanishes as they become smooth.",
+    reason="Another body, another maze; and the gap depends on how rough the errors "
+    "are: it vanishes as they become smooth.",
 )  # fmt: skip
 here.conclude()
 
@@ -933,15 +940,15 @@ here.conclude()
 # 4. **Policies.** Paper: weighted imitation (GCIVL, HIQL) or a gradient through the
 #    critic (GCIQL, QRL, CRL). Here: greedy over the average outcome for the four, with
 #    two other rules on teleport; weighted imitation with $\alpha=2$ for CRL.
-# 5. **Success in the loss.** The public code calls a row a success if the goal's *index*
-#    is the row's; two equal states at different times count as failure. Here: if the
-#    states are equal.
+# 5. **Success in the loss.** The public code calls a row a success if the goal's
+#    *index* is the row's; two equal states at different times count as failure. Here:
+#    if the states are equal.
 # 6. **GCIVL** has two target networks and uses their minimum to weigh. A table has one
 #    exact value.
 # 7. **HIQL's subgoals.** Paper: 25 steps ahead, encoded in ten numbers, by weighted
 #    imitation. Here: the best recorded state within four moves.
-# 8. **Scores.** Paper: 8 seeds, 50 episodes a task. Here: exact probabilities for 5 data
-#    sets, within 80 moves; the paper's 1000 steps are about 50.
+# 8. **Scores.** Paper: 8 seeds, 50 episodes a task. Here: exact probabilities for 5
+#    data sets, within 80 moves; the paper's 1000 steps are about 50.
 #
 # What the toy does not show: generalisation between nearby states, perception, control,
 # and the cost of climbing a learned critic.
@@ -954,9 +961,9 @@ here.conclude()
 # goalward run ogbench --scale gpu
 # ```
 #
-# The benchmark itself, with the course's implementations of the six agents. First make a
-# data set of the point mass by the benchmark's recipe, then train on it; `gcbc`, `gcivl`,
-# `gciql`, `contrastive_rl` and `hiql` may stand in the place of `qrl`.
+# The benchmark itself, with the course's implementations of the six agents. First make
+# a data set of the point mass by the benchmark's recipe, then train on it; `gcbc`,
+# `gcivl`, `gciql`, `contrastive_rl` and `hiql` may stand in the place of `qrl`.
 #
 # ```
 # goalward bench collect --env pointmaze-large-stitch-v0 --out data
@@ -973,10 +980,10 @@ here.conclude()
 #     --data data/pointmaze-medium-stitch-v0.npz --out runs/small
 # ```
 #
-# There is no recorded run at full size yet; shorter and smaller ones, beside the official
-# implementation, are on the [analysis page](../9_analysis/analysis.ipynb). The published
-# scores to expect, in %, mean and standard deviation over 8 seeds (same transcription as
-# above):
+# There is no recorded run at full size yet; shorter and smaller ones, beside the
+# official implementation, are on the [analysis page](../9_analysis/analysis.ipynb). The
+# published scores to expect, in %, mean and standard deviation over 8 seeds (same
+# transcription as above):
 #
 # | pointmaze- | GCBC | GCIVL | GCIQL | QRL | CRL | HIQL |
 # | --- | --- | --- | --- | --- | --- | --- |
@@ -991,25 +998,31 @@ here.conclude()
 #
 # The assignment, 20 points, about 90 minutes:
 #
-# 1. **Expectile** (easy, 15 minutes). The number between the mean and the maximum, for weighted draws.
-# 2. **Which goals are drawn** (medium, 25 minutes). The benchmark's goal sampling as an exact table.
-# 3. **QRL without a network** (medium, 20 minutes). All-pairs distances from recorded steps.
-# 4. **The next observation** (hard, 30 minutes). Transitions out of the benchmark's compact files.
+# 1. **Expectile** (easy, 15 minutes). The number between the mean and the maximum, for
+#    weighted draws.
+# 2. **Which goals are drawn** (medium, 25 minutes). The benchmark's goal sampling as an
+#    exact table.
+# 3. **QRL without a network** (medium, 20 minutes). All-pairs distances from recorded
+#    steps.
+# 4. **The next observation** (hard, 30 minutes). Transitions out of the benchmark's
+#    compact files.
 #
-# `make assignments` writes the student notebook to `assignments/release/ogbench/ogbench_exercises.ipynb`;
-# `goalward assignments check NOTEBOOK` says where you stand.
+# `make assignments` writes the student notebook to
+# `assignments/release/ogbench/ogbench_exercises.ipynb`; `goalward assignments check
+# NOTEBOOK` says where you stand.
 #
 # ## Where to go from here
 #
-# - [TD InfoNCE](../1_predicting_the_future/td_infonce.ipynb) gives contrastive learning the missing
-#   ability: it chains steps.
-# - [Horizon generalization](../2_distances_and_horizons/horizon_generalization.ipynb) asks the horizon
-#   question again, and answers it by the triangle inequality.
-# - [Imitating past successes](../1_predicting_the_future/imitating_past_successes.ipynb) on what cloning
-#   towards goals optimises.
-# - Wang, Torralba, Isola, Zhang: *Optimal goal-reaching reinforcement learning via quasimetric
-#   learning*, ICML 2023: QRL.
-# - Kostrikov, Nair, Levine: *Offline reinforcement learning with implicit Q-learning*, ICLR 2022: the
-#   expectile.
-# - Park, Ghosh, Eysenbach, Levine: *HIQL: offline goal-conditioned RL with latent states as actions*,
-#   NeurIPS 2023.
+# - [TD InfoNCE](../1_predicting_the_future/td_infonce.ipynb) gives contrastive learning
+#   the missing ability: it chains steps.
+# - [Horizon generalization](../2_distances_and_horizons/horizon_generalization.ipynb)
+#   asks the horizon question again, and answers it by the triangle inequality.
+# - [Imitating past
+#   successes](../1_predicting_the_future/imitating_past_successes.ipynb) on what
+#   cloning towards goals optimises.
+# - Wang, Torralba, Isola, Zhang: *Optimal goal-reaching reinforcement learning via
+#   quasimetric learning*, ICML 2023: QRL.
+# - Kostrikov, Nair, Levine: *Offline reinforcement learning with implicit Q-learning*,
+#   ICLR 2022: the expectile.
+# - Park, Ghosh, Eysenbach, Levine: *HIQL: offline goal-conditioned RL with latent
+#   states as actions*, NeurIPS 2023.
