@@ -273,7 +273,7 @@ def _execute(
     width = max(len("chapter"), *(len(slug) for slug in chosen))
     print(f"{'chapter':<{width}}  seconds  claims  status")
     for result in results:
-        claims = f"{result.reproduced}/{len(result.claims)}" if result.claims else "–"
+        claims = f"{result.good}/{len(result.claims)}" if result.claims else "–"
         status = "failed" if result.problem else "recorded" if scale != "smoke" else "ran"
         if not result.problem and scale != "smoke" and not result.changed:
             status = "unchanged"
@@ -307,7 +307,7 @@ def _claims(options: argparse.Namespace) -> int:
     if not rows:
         print("no claims are recorded yet: `goalward run` records them")
         return 0
-    from goalward.course.claims import MARKS, format_measured
+    from goalward.course.claims import MARKS, format_measured, tally
 
     width = max(len(row["claim"]) for row in rows)
     heading = None
@@ -320,8 +320,7 @@ def _claims(options: argparse.Namespace) -> int:
             f"  {MARKS[row['verdict']]} {row['claim']:<{width}}  {format_measured(row):<24} "
             f"bound {row['bound']:<14} {row['verdict']}{mark}"
         )
-    good = sum(row["verdict"] == "reproduced" for row in rows)
-    print(f"{good} of {len(rows)} claims reproduced")
+    print(tally(rows))
     return 0
 
 
