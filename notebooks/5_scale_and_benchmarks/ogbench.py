@@ -104,9 +104,11 @@ size = here.sizes(
 )  # fmt: skip
 
 # %%
+from goalward.envs import ogbench_grids
 from goalward.methods import ogbench as agents
 
 mazes = ogbench_grids.mazes()
+large = mazes["large"]
 settings = {  # maze, kind of episodes, discount
     "navigate": ("large", "navigate", 0.82),
     "stitch": ("large", "stitch", 0.82),
@@ -223,7 +225,7 @@ for function in (agents.gcbc, agents.gciql):
 # </details>
 
 # %%
-n = mazes["large"].grid.states
+n = large.grid.states
 
 
 def policies(setting, data):
@@ -358,7 +360,7 @@ for setting, by_policy in curves.items():
             "CRL": agents.crl(near),
             "behaviour": fall_back(agents.gcbc(near), 0 * near, behaviour),
         }.items():
-            by_policy.setdefault(name, []).append(within(mazes["large"], policy))
+            by_policy.setdefault(name, []).append(within(large, policy))
     print(f"{setting}: success within", *moves, "moves")
     for name, curve in by_policy.items():
         print(f"  {name:21s}", np.mean(curve, axis=0)[moves].round(2))
@@ -423,11 +425,10 @@ seen = {
     for setting in ("navigate", "stitch")
 }
 for setting, pairs in seen.items():
-    tasks = np.mean([[s[task] for task in mazes["large"].tasks] for s in pairs])
+    tasks = np.mean([[s[task] for task in large.tasks] for s in pairs])
     print(f"{setting}: {np.mean(pairs):.0%} of pairs, {tasks:.0%} of the tasks' pairs")
 
 # %% tags=["hide-input"]
-large = mazes["large"]
 fig, axes = plt.subplots(1, 2, figsize=(6.4, 3.3))
 nearest = np.argsort(large.grid.distances[large.tasks[0][0]], kind="stable")
 for ax, (setting, pairs) in zip(axes, seen.items(), strict=True):

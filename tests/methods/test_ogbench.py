@@ -250,6 +250,8 @@ def test_a_subgoal_is_the_best_state_ahead():
     misled[1, 4] = -9.0  # greedy stays in 0; the subgoal is 2, and the value of 1 for 2 is right
     np.testing.assert_array_equal(ogbench.greedy(corridor, misled)[0, 4], [1, 0])
     np.testing.assert_array_equal(ogbench.hiql(corridor, ahead, misled)[0, 4], [0, 1])
+    onward = ahead & (index > index[:, None])  # who only ever went right has nothing on the left
+    np.testing.assert_array_equal(ogbench.hiql(corridor, onward, values)[2, 0], [0, 1])
     nothing = np.zeros((5, 5), dtype=bool)
     np.testing.assert_array_equal(
         ogbench.hiql(corridor, nothing, values), ogbench.greedy(corridor, values)
