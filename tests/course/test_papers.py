@@ -1,6 +1,8 @@
 """The list of papers, and finding a chapter by its slug."""
 
 import re
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -122,3 +124,10 @@ def test_without_a_repository_the_mend_is_named(
     monkeypatch.setattr(papers, "__file__", str(tmp_path / "site-packages" / "papers.py"))
     with pytest.raises(Problem, match="clone"):
         papers.repository(tmp_path)
+
+
+@pytest.mark.parametrize("slug", papers.places())
+def test_no_chapter_hides_a_module(slug: str) -> None:
+    """A script's folder comes first on Python's path: its neighbours hide modules of their name."""
+    assert slug not in sys.stdlib_module_names
+    assert find_spec(slug) is None
