@@ -238,3 +238,14 @@ def test_what_cannot_be_judged_is_refused() -> None:
             difference_interval(pairs)
     with pytest.raises(ValueError, match="finite values"):
         difference_interval([(np.ones(3), np.array([0.0, np.inf]))])
+
+
+def test_summaries_are_of_data_sets_that_all_share():
+    half_done = {("ours", "gcbc"): {"medium": 1, "large": 2}, ("ours", "gciql"): {"medium": 3}}
+    assert aggregate.shared(half_done) == (["medium"], ["ours gciql has no runs on large"])
+    assert aggregate.shared({**half_done, "qrl": ["large"]}) == (
+        [],
+        ["ours gciql has no runs on large", "qrl has no runs on medium"],
+    )
+    assert aggregate.shared({"a": ["x", "y"], "b": ["y", "x"]}) == (["x", "y"], [])
+    assert aggregate.shared({}) == ([], [])
