@@ -41,7 +41,7 @@ def breach(d):
     return jnp.max(jnp.where(jnp.isinf(legs), 0.0, d - jnp.where(jnp.isinf(legs), 0.0, legs)))
 
 
-# %% path_relax right: works on its argument, a waypoint at a time
+# %% path_relax wrong: works on its argument, a waypoint at a time
 def path_relax(d):
     old = d.copy()
     for w in range(old.shape[0]):
