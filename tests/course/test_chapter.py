@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import os
 from xml.etree import ElementTree
 
 import matplotlib.pyplot as plt
@@ -32,6 +33,22 @@ def test_sizes_are_those_of_the_scale(monkeypatch) -> None:
     assert chapter.begin("demo").sizes(**table).steps == 300
     monkeypatch.setenv("GOALWARD_SCALE", "gpu")
     assert chapter.begin("demo").sizes(**table).steps == 50_000
+
+
+def test_only_a_smoke_run_spares_the_compiler(monkeypatch) -> None:
+    monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=1")
+    chapter.begin("contrastive_rl")
+    assert "optimization_level" not in os.environ["XLA_FLAGS"]
+    monkeypatch.setenv("GOALWARD_SCALE", "smoke")
+    for _ in range(2):
+        chapter.begin("contrastive_rl")
+        assert os.environ["XLA_FLAGS"].split() == [
+            "--xla_force_host_platform_device_count=1",
+            "--xla_backend_optimization_level=0",
+        ]
+    monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=2")
+    chapter.begin("contrastive_rl")
+    assert os.environ["XLA_FLAGS"] == "--xla_backend_optimization_level=2"
 
 
 def test_a_file_beside_a_chapter_is_found_from_anywhere(tmp_path, monkeypatch) -> None:
