@@ -39,7 +39,7 @@ pins: .venv/.test ## resolve the pinned versions anew
 	$(BIN)/python tests/pins.py
 
 vendor: .venv/.book ## fetch the book's scripts and fonts anew (needs npm)
-	$(BIN)/python -m goalward.course.vendor
+	$(BIN)/python -m goalward.course.book.vendor
 
 clean: ## remove what was built, not the environment
 	rm -rf _build .goalward

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from goalward.course import notebook, papers
+from goalward.course import papers
+from goalward.course.run import notebook
 
 CHAPTERS = papers.chapters(Path(__file__).parents[1])
 

@@ -10,7 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import pins
-from goalward.bench.presets import METHODS
+from goalward.bench.offline.presets import METHODS
 from goalward.course import papers
 
 ROOT = Path(__file__).parents[1]

@@ -133,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _bench(run: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
     """Run a command of the bench room, which knows nothing of the course and its problems."""
-    from goalward.bench.names import Mendable, Unknown
+    from goalward.bench.data.names import Mendable, Unknown
 
     _need("bench")
     try:
@@ -173,7 +173,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _root() -> Path:
     from goalward.course.papers import repository
-    from goalward.course.record import recover
+    from goalward.course.run.record import recover
 
     root = repository()
     for slug in recover(root):
@@ -182,7 +182,7 @@ def _root() -> Path:
 
 
 def _need(extra: str) -> None:
-    from goalward.course.doctor import EXTRAS, has_extra
+    from goalward.course.run.doctor import EXTRAS, has_extra
 
     if not has_extra(extra):
         purpose = EXTRAS[extra][1]
@@ -197,7 +197,8 @@ def _run(options: argparse.Namespace) -> int:
         raise Usage(f"--jobs is at least 1, not {jobs}")
     if timeout is not None and not timeout > 0:
         raise Usage(f"--timeout is a number of seconds above 0, not {timeout:g}")
-    from goalward.course import papers, record
+    from goalward.course import papers
+    from goalward.course.run import record
 
     root = _root()
     chosen = papers.choose(root, options.slugs)
@@ -216,10 +217,10 @@ def _run(options: argparse.Namespace) -> int:
 
 def _pair_assignments(root: Path, chosen: dict[str, Path]) -> None:
     """Write the notebooks beside the chapters' assignments; they are not executed."""
-    from goalward.course import notebook
     from goalward.course.assignments.source import sources
     from goalward.course.papers import pair_of
-    from goalward.course.record import Stage
+    from goalward.course.run import notebook
+    from goalward.course.run.record import Stage
 
     for slug, source in sources(root).items():
         if slug in chosen:
@@ -230,9 +231,9 @@ def _pair_assignments(root: Path, chosen: dict[str, Path]) -> None:
 
 
 def _carry_prose(root: Path, chosen: dict[str, Path]) -> int:
-    from goalward.course import notebook
     from goalward.course.papers import pair_of
-    from goalward.course.record import Stage
+    from goalward.course.run import notebook
+    from goalward.course.run.record import Stage
 
     status = 0
     for slug, source in chosen.items():
@@ -255,9 +256,9 @@ def _execute(
 ) -> int:
     from tqdm import tqdm
 
-    from goalward.course.doctor import cores
-    from goalward.course.execute import Result, Runner
-    from goalward.course.fingerprint import code_cells
+    from goalward.course.run.doctor import cores
+    from goalward.course.run.execute import Result, Runner
+    from goalward.course.run.fingerprint import code_cells
 
     cells = sum(len(code_cells(path.read_text("utf-8"))) for path in chosen.values())
     jobs = min(jobs or (1 if scale == "gpu" else cores()), len(chosen))
@@ -272,7 +273,7 @@ def _execute(
     width = max(len("chapter"), *(len(slug) for slug in chosen))
     print(f"{'chapter':<{width}}  seconds  claims  status")
     for result in results:
-        claims = f"{result.reproduced}/{len(result.claims)}" if result.claims else "–"
+        claims = f"{result.good}/{len(result.claims)}" if result.claims else "–"
         status = "failed" if result.problem else "recorded" if scale != "smoke" else "ran"
         if not result.problem and scale != "smoke" and not result.changed:
             status = "unchanged"
@@ -288,14 +289,15 @@ def _restore(options: argparse.Namespace) -> int:
 
     root = _root()
     (source,) = papers.choose(root, [options.slug]).values()
-    from goalward.course.restore import restore
+    from goalward.course.run.restore import restore
 
     print("\n".join(restore(root, source)))
     return 0
 
 
 def _claims(options: argparse.Namespace) -> int:
-    from goalward.course import papers, record
+    from goalward.course import papers
+    from goalward.course.run import record
 
     root = _root()
     rows = record.scoreboard(root, papers.choose(root, options.slugs))
@@ -305,7 +307,7 @@ def _claims(options: argparse.Namespace) -> int:
     if not rows:
         print("no claims are recorded yet: `goalward run` records them")
         return 0
-    from goalward.course.claims import MARKS, format_measured
+    from goalward.course.claims import MARKS, format_measured, tally
 
     width = max(len(row["claim"]) for row in rows)
     heading = None
@@ -318,8 +320,7 @@ def _claims(options: argparse.Namespace) -> int:
             f"  {MARKS[row['verdict']]} {row['claim']:<{width}}  {format_measured(row):<24} "
             f"bound {row['bound']:<14} {row['verdict']}{mark}"
         )
-    good = sum(row["verdict"] == "reproduced" for row in rows)
-    print(f"{good} of {len(rows)} claims reproduced")
+    print(tally(rows))
     return 0
 
 
@@ -358,14 +359,14 @@ def _papers(options: argparse.Namespace) -> int:
 
 def _book(options: argparse.Namespace) -> int:
     _need("book")
-    from goalward.course.book import build
+    from goalward.course.book.build import build
 
     print(build(options.out, options.quiet))
     return 0
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from goalward.course.doctor import examine
+    from goalward.course.run.doctor import examine
 
     print("\n".join(examine(_root())))
     return 0

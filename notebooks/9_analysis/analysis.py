@@ -46,8 +46,8 @@ size = here.sizes(
 # all of them counts as one.
 
 # %%
-from goalward.bench import runs as recorded
-from goalward.bench.names import NAMES
+from goalward.bench.data.names import NAMES
+from goalward.bench.records import runs as recorded
 
 runs = recorded.by_method(recorded.load_runs(here.beside(RUNS)))
 here.table(
@@ -556,7 +556,7 @@ else:
 # </details>
 
 # %%
-from goalward.bench import speeds
+from goalward.bench.records import speeds
 
 timed = speeds.load_speeds(here.beside(f"{RUNS}/speeds"))
 here.table(speeds.HEAD, speeds.table(timed))

@@ -12,8 +12,8 @@ import nbformat
 import pytest
 
 from goalward import cli
-from goalward.course import notebook
 from goalward.course.assignments import source
+from goalward.course.run import notebook
 from toy_assignment import planted
 
 pytest.importorskip("nbgrader", reason="nbgrader not here")

@@ -9,9 +9,10 @@ import nbformat
 import pytest
 
 import toy_assignment
-from goalward.course import notebook, papers
+from goalward.course import papers
 from goalward.course.assignments import check, gradebook, hidden, release, source
 from goalward.course.errors import Problem
+from goalward.course.run import notebook
 
 pytest.importorskip("nbgrader", reason="nbgrader not here")
 ROOT = Path(__file__).parents[2]

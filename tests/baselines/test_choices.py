@@ -10,7 +10,7 @@ import pytest
 from goalward.baselines.gciql import GCIQL
 from goalward.baselines.offline import OfflineGCBC
 from goalward.baselines.qrl import QRL
-from goalward.bench.agents import OfflineContrastiveRL
+from goalward.bench.offline.agents import OfflineContrastiveRL
 from goalward.data.crops import JointCrop
 from goalward.data.trajectories import from_trajectories
 from goalward.losses.logistic import all_pairs_nce

@@ -26,8 +26,8 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twenty episodes of a hundred steps in the medium point maze."""
     pytest.importorskip("ogbench")
-    from goalward.bench.collect import collect
-    from goalward.bench.names import parse
+    from goalward.bench.data.collect import collect
+    from goalward.bench.data.names import parse
 
     name = parse("pointmaze-medium-navigate-v0")
     return collect(name, tmp_path_factory.mktemp("data"), 20, 100)[0]
@@ -36,8 +36,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def navigated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Twelve episodes of sixty steps in the same maze, and those for validation."""
-    from goalward.bench.collect import collect
-    from goalward.bench.names import parse
+    from goalward.bench.data.collect import collect
+    from goalward.bench.data.names import parse
 
     name = parse("pointmaze-medium-navigate-v0")
     return collect(name, tmp_path_factory.mktemp("navigated"), 12, 60, seed=3)

@@ -12,9 +12,9 @@ import pytest
 pytest.importorskip("ogbench")
 pytest.importorskip("orbax.checkpoint")
 from goalward import cli
-from goalward.bench import train as room
-from goalward.bench.evaluate import Arena
-from goalward.course import doctor
+from goalward.bench.offline import train as room
+from goalward.bench.offline.evaluate import Arena
+from goalward.course.run import doctor
 
 NAME = "pointmaze-medium-navigate-v0"
 TINY = [

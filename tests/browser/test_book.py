@@ -11,20 +11,15 @@ import pytest
 import yaml
 from playwright import sync_api as playwright
 
-from goalward.course.book import MARK, build, toc_pages
-from goalward.course.book_api import ROOMS
+from goalward.course.book.api import ROOMS, page_of
+from goalward.course.book.build import MARK, build, toc_pages
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[2]
 AXE = Path(__file__).parent / "static" / "axe.min.js"
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 TOC = toc_pages(yaml.safe_load((ROOT / "book.yml").read_text(encoding="utf-8"))["toc"])
-LIBRARY = ROOT / "lib" / "goalward"
-ROOM_PAGES = [
-    f"api/{room}"
-    for room in ROOMS
-    if (LIBRARY / f"{room}.py").is_file() or (LIBRARY / room).is_dir()
-]
+ROOM_PAGES = [f"api/{page_of(room)}" for room in ROOMS]
 PAGES = [*TOC, *ROOM_PAGES, "search"]
 CHAPTERS = [p for p in TOC if (ROOT / "notebooks" / f"{p}.ipynb").is_file()]
 

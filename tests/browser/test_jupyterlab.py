@@ -9,8 +9,8 @@ import pytest
 from playwright import sync_api as playwright
 
 import toy
-from goalward.course import notebook
-from goalward.course.restore import restore
+from goalward.course.run import notebook
+from goalward.course.run.restore import restore
 from lab import jupyter
 
 pytestmark = pytest.mark.browser

@@ -186,8 +186,8 @@ def _official_options(parser: argparse.ArgumentParser) -> None:
 def _collect(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from goalward.bench.collect import collect, official_size
-    from goalward.bench.names import parse
+    from goalward.bench.data.collect import collect, official_size
+    from goalward.bench.data.names import parse
 
     name = parse(options.env)
     official_episodes, official_steps = official_size(name)
@@ -208,8 +208,8 @@ def _train(options: argparse.Namespace) -> int:
 
     from tqdm import tqdm
 
-    from goalward.bench.settings import Settings
-    from goalward.bench.train import Run
+    from goalward.bench.offline.settings import Settings
+    from goalward.bench.offline.train import Run
 
     _devices(getattr(options, "seeds", 1))
 
@@ -234,8 +234,8 @@ def _reference(options: argparse.Namespace) -> int:
 
     from tqdm import tqdm
 
-    from goalward.bench.reference import reference
-    from goalward.bench.settings import Settings
+    from goalward.bench.official.reference import reference
+    from goalward.bench.offline.settings import Settings
 
     asked = vars(options)
     wanted = Settings(**{f.name: asked[f.name] for f in fields(Settings) if f.name in asked})
@@ -255,7 +255,7 @@ def _reference(options: argparse.Namespace) -> int:
 
 
 def _parity(options: argparse.Namespace) -> int:
-    from goalward.bench.parity import UPDATES, parity
+    from goalward.bench.official.parity import UPDATES, parity
 
     asked = vars(options)
     chosen = {name: asked[name] for name, *_ in EXTRACTION if name in asked}
@@ -276,7 +276,7 @@ def _compare(options: argparse.Namespace) -> int:
 
     from tqdm import tqdm
 
-    from goalward.bench.compare import Comparison, compare, stages
+    from goalward.bench.official.compare import Comparison, compare, stages
 
     _devices(getattr(options, "seeds", 1))
 

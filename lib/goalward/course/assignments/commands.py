@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from goalward.course.doctor import cores, has_extra
 from goalward.course.errors import Problem, Usage
+from goalward.course.run.doctor import cores, has_extra
 
 Add = Callable[..., argparse.ArgumentParser]
 

@@ -12,7 +12,6 @@ from tempfile import TemporaryDirectory
 
 import nbformat
 
-from goalward.course import notebook
 from goalward.course.assignments import gradebook, hidden
 from goalward.course.assignments.files import replace
 from goalward.course.assignments.source import (
@@ -24,6 +23,7 @@ from goalward.course.assignments.source import (
     read,
 )
 from goalward.course.errors import Problem
+from goalward.course.run import notebook
 
 CONFIG = """# What nbgrader's own commands and formgrader read.
 c = get_config()  # noqa: F821

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from goalward.course import notebook, papers
+from goalward.course import papers
 from goalward.course.errors import Problem, Usage
+from goalward.course.run import notebook
 
 SUFFIX = "_exercises"
 POINTS = 20

@@ -1,0 +1,75 @@
+"""The benchmark's own numbers: sizes, discounts, goals and weights in each family of tasks.
+
+Park et al. 2025, as in their public configuration.
+"""
+
+from goalward.baselines.offline import ACTOR_GOALS
+from goalward.bench.data.names import Name
+from goalward.data.crops import JointCrop
+from goalward.data.goal_mixtures import GoalMixture
+
+WIDTH = 512
+BATCH = 1024
+LAYERS = 3
+LEARNING_RATE = 3e-4
+IMAGE_BATCH = 256
+INTERVALS = 8
+"""In each component of an interval quasimetric."""
+SUBGOAL_DIM = 10
+"""Of HIQL's representations of subgoals, whatever the width."""
+STABLE_DIM = 16
+"""Of the encodings of stable contrastive RL, whatever the width."""
+SHARPNESS = 3.0
+"""Of AWR, where the benchmark has no number of its own."""
+
+_KINDS = ("pointmaze", "antmaze", "humanoidmaze", "antsoccer", "explore", "play", "noisy")
+_IMITATION = {
+    method: dict(zip(_KINDS, weights, strict=True))
+    for method, weights in {
+        "gciql": (0.003, 0.3, 0.1, 0.1, 0.01, 1.0, 0.03),
+        "qrl": (0.0003, 0.003, 0.001, 0.003, 0.001, 0.3, 0.03),
+        "contrastive_rl": (0.03, 0.1, 0.1, 0.3, 0.003, 3.0, 0.1),
+    }.items()
+}
+"""Weight of imitation, by kind of data where that decides, else by family.
+
+Contrastive methods that the benchmark's authors did not tune take contrastive RL's.
+"""
+
+
+def gamma(name: Name) -> float:
+    """The discount: longer mazes and slower bodies look further ahead."""
+    return 0.995 if name.family == "humanoidmaze" or name.size == "giant" else 0.99
+
+
+def actor_goals(name: Name) -> GoalMixture:
+    """What the policy is told: goals of other trajectories too, where trajectories are short."""
+    if name.kind == "explore":
+        return GoalMixture(random=1.0)
+    if name.kind == "stitch":
+        return GoalMixture(trajectory=0.5, random=0.5, geometric=False)
+    return ACTOR_GOALS
+
+
+def imitation(method: str, name: Name) -> float:
+    """The weight of imitating recorded actions."""
+    table = _IMITATION[method]
+    return table[name.kind if name.kind in table else name.family]
+
+
+def own_batch(name: Name) -> int:
+    """The benchmark's number of transitions in a batch."""
+    return IMAGE_BATCH if name.images else BATCH
+
+
+def crop(name: Name) -> JointCrop | None:
+    """Pictures of hands and what they handle are shifted by up to three pixels, half of them."""
+    hands = name.visual and name.family in ("cube", "scene", "puzzle")
+    return JointCrop(pad=3, probability=0.5) if hands else None
+
+
+def subgoal_steps(name: Name) -> int:
+    """How many steps ahead HIQL's subgoals lie: a fraction of what a task takes."""
+    if name.family == "humanoidmaze":
+        return 100
+    return 25 if name.family in ("pointmaze", "antmaze", "antsoccer") else 10
