@@ -9,6 +9,7 @@ Two roads to a distance ``d(s, g)`` between states, and one policy on top of it.
 
 The policy prefers actions whose next state is near: ``pi(a | s, g)`` proportional to
 ``exp(-beta d(next state, g))``. A planner replaces the goal by a waypoint half way (`planned`).
+Critics that are to be compared are trained `SideBySide`, on the same batches.
 """
 
 from collections.abc import Callable
@@ -21,7 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Bool, Float, Int, Num, PyTree
+from jaxtyping import Array, Bool, Float, Int, Num, PyTree, Shaped
 
 from goalward.data.sampling import future_pairs
 from goalward.data.trajectories import Dataset
@@ -95,17 +96,35 @@ def successor_distance(logits: Float[Array, "states states"]) -> Float[Array, "s
 def cell_code(cells: Int[np.ndarray, "states 2"]) -> Callable[[Array], Array]:
     """Features of a position in a maze: how much of it lies in which cell, by bilinear weights.
 
-    At a cell's centre this is the one-hot code of the cell. Coordinates would do worse: they put
-    two sides of a wall close together.
+    At a cell's centre this is the one-hot code of the cell; so it is beyond all cells, where it
+    is that of the nearest. Coordinates would put two sides of a wall close together.
     """
     centres = np.asarray(cells, np.float32)
 
     def features(position: Float[Array, "*batch 2"]) -> Float[Array, "*batch states"]:
         gap = jnp.abs(position[..., None, :] - centres)
         weight = jnp.prod(jax.nn.relu(1 - gap), axis=-1)
+        nearest = jax.nn.one_hot(jnp.argmin(jnp.sum(gap**2, axis=-1), axis=-1), len(centres))
+        weight = jnp.where(jnp.any(weight > 0, axis=-1, keepdims=True), weight, nearest)
         return weight / jnp.sum(weight, axis=-1, keepdims=True)
 
     return features
+
+
+class SideBySide(nn.Module):
+    """Several critics, a table of logits each. They share no parameter, and Adam treats every
+    number on its own: so under the sum of their losses each learns as if it were alone.
+    """
+
+    critics: tuple[nn.Module, ...]
+
+    def pairwise(self, states: Array, goals: Array) -> Float[Array, "critics rows columns"]:
+        """Logits of all pairs, for each critic."""
+        return jnp.stack([critic.pairwise(states, goals) for critic in self.critics])
+
+    def params_of(self, params: Params, number: int) -> Params:
+        """The parameters of one critic, as it takes them when it is alone."""
+        return {"params": params["params"][f"critics_{number}"]}
 
 
 @dataclass(frozen=True)
@@ -113,7 +132,7 @@ class DistanceCritic:
     """Contrastive critic: of all states in the batch, which one went on to reach this goal?
 
     Attributes:
-        critic: Module with ``pairwise(states, goals)``, the logits of all pairs.
+        critic: Module with ``pairwise(states, goals)``, the logits of all pairs; or `SideBySide`.
         features: What the critic sees of an observation (a one-hot code, say).
         gamma: Futures lie a geometric number of steps ahead, in (0, 1); the tail beyond the end
             of a trajectory is renormalised.
@@ -144,7 +163,9 @@ class DistanceCritic:
         current, future = future_pairs(data, key, self.batch_size, self.gamma)
         return {"state": data.observations[current], "future": data.observations[future]}
 
-    def logits(self, params: Params, states: Array, goals: Array) -> Float[Array, "rows columns"]:
+    def logits(
+        self, params: Params, states: Array, goals: Array
+    ) -> Float[Array, "*critics rows columns"]:
         """Logits of all pairs of observations: row = state, column = goal."""
         seen = self.features(states), self.features(goals)
         return jnp.asarray(self.critic.apply(params, *seen, method="pairwise"))
@@ -152,10 +173,14 @@ class DistanceCritic:
     def loss(
         self, params: Params, state: LearnerState, batch: dict[str, Array], key: Key
     ) -> tuple[Float[Array, ""], Metrics]:
-        """The objective on the batch's logits, and how often the true state scores highest."""
+        """The objective on the batch's logits, and how often the true state scores highest.
+
+        With critics side by side: the sum of their objectives, and the share for each.
+        """
         logits = self.logits(params, batch["state"], batch["future"])
-        hits = jnp.argmax(logits, axis=0) == jnp.arange(self.batch_size)
-        return self.objective(logits), {"accuracy": jnp.mean(hits)}
+        hits = jnp.argmax(logits, axis=-2) == jnp.arange(self.batch_size)
+        objective = self.objective if logits.ndim == 2 else jax.vmap(self.objective)
+        return jnp.sum(objective(logits)), {"accuracy": jnp.mean(hits, axis=-1)}
 
     def update(
         self, state: LearnerState, batch: dict[str, Array], key: Key
@@ -165,22 +190,21 @@ class DistanceCritic:
 
 
 def lookahead(
-    learner: DistanceCritic,
-    params: Params,
+    logits: Callable[[Array, Array], Array],
     actions: Float[Array, "actions action_dim"],
     outcome: Callable[[Array, Array], Array],
     beta: float,
 ) -> Act:
-    """Policy over a fixed set of actions, ``exp(beta f(outcome(s, a), g))`` normalised.
+    """Policy over a fixed set of actions, ``exp(beta logits(outcome(s, a), g))`` normalised.
 
-    ``outcome(observation, action)`` is the next observation: the tabular ``next_state`` for a
-    continuous world whose one-step effect is known.
+    ``logits(states, goals)`` scores all pairs. ``outcome(observation, action)`` is the next
+    observation: the tabular ``next_state`` for a continuous world whose one-step effect is known.
     """
 
     def act(observation: Array, goal: Array, carry: PyTree, key: Key) -> tuple[Array, PyTree]:
         after = jax.vmap(outcome, in_axes=(None, 0))(observation, actions)
-        score = learner.logits(params, after, goal[None])[:, 0]
-        return actions[jax.random.categorical(key, beta * score)], carry
+        chance = jax.nn.softmax(beta * logits(after, goal[None])[:, 0])
+        return actions[_draw(key, chance)], carry
 
     return act
 
@@ -214,7 +238,13 @@ def midpoint_waypoint(
         half = table[s, g] / 2
         near = (jnp.abs(table[s] - half) <= slack) & (jnp.abs(table[:, g] - half) <= slack)
         near = near.at[s].set(False)
-        chosen = jax.random.categorical(key, jnp.where(near, 0.0, -jnp.inf))
-        return jnp.where(near.any(), centres[chosen], goal)
+        return jnp.where(near.any(), centres[_draw(key, near)], goal)
 
     return waypoint
+
+
+def _draw(key: Key, weights: Shaped[Array, " choices"]) -> Int[Array, ""]:
+    """A choice in proportion to its weight, from one random number; never one of weight 0."""
+    reached = jnp.cumsum(weights.astype(jnp.float32))
+    share = jax.random.uniform(key) * reached[-1]
+    return jnp.argmax(reached > share)
