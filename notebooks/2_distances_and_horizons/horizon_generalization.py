@@ -646,9 +646,9 @@ print(
 )
 
 # %% [markdown]
-# The learner takes the critic as an argument, or several side by side: they share no parameter, so
-# under the sum of their losses each learns as if it were alone, and all see the same batches. Four
-# architectures are compared, with encoders $\phi$ and $\psi$ of the same size (two layers of 32, embeddings of 16):
+# The learner takes the critic as an argument. So one learner serves four architectures, with
+# encoders $\phi$ and $\psi$ of the same size (two layers of 32, embeddings of 16). They train side by
+# side, on the same batches, and each learns as if it were alone:
 #
 # | critic | distance | triangle inequality |
 # | --- | --- | --- |
@@ -672,6 +672,7 @@ from goalward.nets.critics import L2Critic, MLPCritic
 from goalward.nets.mlp import MLP
 from goalward.nets.quasimetric import IQECritic, MRNCritic
 from goalward.training.loop import train
+from goalward.training.together import Together
 
 
 def encoder():
@@ -685,8 +686,10 @@ critics = {
     "L2": L2Critic(encoder(), encoder()),
     "MLP": MLPCritic((32, 32)),
 }
-together = method.SideBySide(tuple(critics.values()))
-learner = method.DistanceCritic(together, code, gamma=0.9, batch_size=size.batch_size)
+learners = {
+    name: method.DistanceCritic(critic, code, gamma=0.9, batch_size=size.batch_size)
+    for name, critic in critics.items()
+}
 
 
 def as_data(positions):
@@ -697,7 +700,7 @@ def as_data(positions):
 
 def train_on(positions, key, label):
     return train(
-        learner,
+        Together(tuple(learners.values())),
         as_data(positions),
         key,
         size.updates,
@@ -725,14 +728,21 @@ cells = jnp.asarray(grid.cells, jnp.float32)
 @jax.jit
 @jax.vmap
 def tables_of(params):
-    return jax.vmap(method.successor_distance)(learner.logits(params, cells, cells))
+    logits = [
+        learner.logits(p, cells, cells)
+        for learner, p in zip(learners.values(), params, strict=True)
+    ]
+    return jax.tree.map(method.successor_distance, logits)
 
 
-every_table = np.asarray(tables_of(grid_states.params), np.float64)
-learned_distances = {n: every_table[:, i] for i, n in enumerate(critics)}
+every_table = tables_of(grid_states.params)
+learned_distances = {
+    name: np.asarray(table, np.float64)
+    for name, table in zip(learners, every_table, strict=True)
+}
 learned = {n: [evaluate(d, beta=1.0) for d in t] for n, t in learned_distances.items()}
 for i, (name, table) in enumerate(learned_distances.items()):
-    right = history["accuracy"][:, -1, i].mean()
+    right = history[f"{i}/accuracy"][:, -1].mean()
     breach = max(paths.triangle_violation(d) for d in table)
     print(
         f"{name}: right state named {right:.0%}, "
@@ -914,6 +924,7 @@ positions, _ = jax.jit(jax.vmap(jax.vmap(point_walk)))(walk_keys)
 point_states, _ = train_on(np.asarray(positions), jax.random.key(13), "point maze")
 
 # %%
+from functools import partial
 from itertools import pairwise
 
 angles = jnp.arange(8) * jnp.pi / 4
@@ -943,17 +954,14 @@ length = D[errands[..., 0], errands[..., 1]]
 
 
 PAIR = ("MRN", "MLP")
-alone = [
-    method.DistanceCritic(critics[n], code, batch_size=size.batch_size) for n in PAIR
-]
-numbers = [list(critics).index(n) for n in PAIR]
 
 
 def one_seed(params, pairs, key, which, use_planner):
     def logits(states, goals):
         scorers = [
-            lambda s, g, a=a, i=i: a.logits(together.params_of(params, i), s, g)
-            for a, i in zip(alone, numbers, strict=True)
+            partial(learner.logits, p)
+            for (name, learner), p in zip(learners.items(), params, strict=True)
+            if name in PAIR
         ]
         return jax.lax.switch(which, scorers, states, goals)
 

@@ -258,45 +258,6 @@ def test_both_planners_aim_at_a_goal_that_is_out_of_reach():
     np.testing.assert_array_equal(planned[0, 2], np.eye(3)[1])
 
 
-def test_critics_side_by_side_learn_as_if_alone():
-
-    class Table(nn.Module):
-        @nn.compact
-        def pairwise(self, states, goals):
-            table = self.param("table", nn.initializers.normal(), (4, 4))
-            return states @ table @ goals.T
-
-    alone = [Table(), MRNCritic(nn.Dense(4))]
-    both = method.SideBySide(tuple(alone))
-
-    def code(states):
-        return jax.nn.one_hot(states, 4)
-
-    data = from_trajectories(np.random.default_rng(0).integers(4, size=(9, 8)), np.zeros((9, 8)))
-    learner = method.DistanceCritic(both, code, batch_size=6, learning_rate=0.1)
-    batch = learner.batch(data, jax.random.key(1))
-    start = learner.init(jax.random.key(0), batch)
-    end, metrics = start, {}
-    for _ in range(3):
-        end, metrics = learner.update(end, batch, jax.random.key(2))
-    assert metrics["accuracy"].shape == (2,)
-    losses = []
-    for i, critic in enumerate(alone):
-        single = method.DistanceCritic(critic, code, batch_size=6, learning_rate=0.1)
-        state = single.init(jax.random.key(0), batch)
-        state = state.replace(params=both.params_of(start.params, i))
-        for _ in range(3):
-            state, one = single.update(state, batch, jax.random.key(2))
-        losses.append(one["loss"])
-        np.testing.assert_allclose(metrics["accuracy"][i], one["accuracy"])
-        jax.tree.map(
-            lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6),
-            both.params_of(end.params, i),
-            state.params,
-        )
-    np.testing.assert_allclose(metrics["loss"], sum(losses), rtol=1e-5)
-
-
 def test_beyond_all_cells_the_code_is_that_of_the_nearest():
     code = method.cell_code(GRID.cells)
     far_away = jnp.asarray([[-5.0, 1.0], [3.0, 40.0], [1.0, -2.5]])

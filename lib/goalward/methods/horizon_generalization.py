@@ -9,7 +9,6 @@ Two roads to a distance ``d(s, g)`` between states, and one policy on top of it.
 
 The policy prefers actions whose next state is near: ``pi(a | s, g)`` proportional to
 ``exp(-beta d(next state, g))``. A planner replaces the goal by a waypoint half way (`planned`).
-Critics that are to be compared are trained `SideBySide`, on the same batches.
 """
 
 from collections.abc import Callable
@@ -111,28 +110,12 @@ def cell_code(cells: Int[np.ndarray, "states 2"]) -> Callable[[Array], Array]:
     return features
 
 
-class SideBySide(nn.Module):
-    """Several critics, a table of logits each. They share no parameter, and Adam treats every
-    number on its own: so under the sum of their losses each learns as if it were alone.
-    """
-
-    critics: tuple[nn.Module, ...]
-
-    def pairwise(self, states: Array, goals: Array) -> Float[Array, "critics rows columns"]:
-        """Logits of all pairs, for each critic."""
-        return jnp.stack([critic.pairwise(states, goals) for critic in self.critics])
-
-    def params_of(self, params: Params, number: int) -> Params:
-        """The parameters of one critic, as it takes them when it is alone."""
-        return {"params": params["params"][f"critics_{number}"]}
-
-
 @dataclass(frozen=True)
 class DistanceCritic:
     """Contrastive critic: of all states in the batch, which one went on to reach this goal?
 
     Attributes:
-        critic: Module with ``pairwise(states, goals)``, the logits of all pairs; or `SideBySide`.
+        critic: Module with ``pairwise(states, goals)``, the logits of all pairs.
         features: What the critic sees of an observation (a one-hot code, say).
         gamma: Futures lie a geometric number of steps ahead, in (0, 1); the tail beyond the end
             of a trajectory is renormalised.
@@ -163,9 +146,7 @@ class DistanceCritic:
         current, future = future_pairs(data, key, self.batch_size, self.gamma)
         return {"state": data.observations[current], "future": data.observations[future]}
 
-    def logits(
-        self, params: Params, states: Array, goals: Array
-    ) -> Float[Array, "*critics rows columns"]:
+    def logits(self, params: Params, states: Array, goals: Array) -> Float[Array, "rows columns"]:
         """Logits of all pairs of observations: row = state, column = goal."""
         seen = self.features(states), self.features(goals)
         return jnp.asarray(self.critic.apply(params, *seen, method="pairwise"))
@@ -173,14 +154,10 @@ class DistanceCritic:
     def loss(
         self, params: Params, state: LearnerState, batch: dict[str, Array], key: Key
     ) -> tuple[Float[Array, ""], Metrics]:
-        """The objective on the batch's logits, and how often the true state scores highest.
-
-        With critics side by side: the sum of their objectives, and the share for each.
-        """
+        """The objective on the batch's logits, and how often the true state scores highest."""
         logits = self.logits(params, batch["state"], batch["future"])
-        hits = jnp.argmax(logits, axis=-2) == jnp.arange(self.batch_size)
-        objective = self.objective if logits.ndim == 2 else jax.vmap(self.objective)
-        return jnp.sum(objective(logits)), {"accuracy": jnp.mean(hits, axis=-1)}
+        hits = jnp.argmax(logits, axis=0) == jnp.arange(self.batch_size)
+        return self.objective(logits), {"accuracy": jnp.mean(hits)}
 
     def update(
         self, state: LearnerState, batch: dict[str, Array], key: Key
