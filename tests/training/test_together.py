@@ -50,3 +50,11 @@ def test_the_loss_is_the_sum_and_each_has_its_step_size():
     still = BOTH.update(state.replace(learning_rate=jnp.array([0.0, 0.1])), batch, key)[0]
     np.testing.assert_array_equal(still.params[0], state.params[0])
     assert np.abs(still.params[1]["params"]["table"]).max() > 0
+
+
+def test_each_may_have_its_own_data():
+    other = from_trajectories(3 - STATES, STATES % 2)
+    apart = Together((SR, SR), own_data=True)
+    first, second = apart.batch((DATA, other), jax.random.key(2))
+    np.testing.assert_array_equal(first.state, SR.batch(DATA, jax.random.key(2)).state)
+    np.testing.assert_array_equal(second.state, 3 - first.state)

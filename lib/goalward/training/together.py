@@ -17,9 +17,14 @@ class Together:
     comes to the parameters that it would come to alone. The fields of the state hold a tuple or,
     for the step sizes, an array over learners. The loss is the sum of theirs; what learner 0 logs
     as `x` is logged as `0/x`.
+
+    Attributes:
+        learners: all of them, each frozen and hashable.
+        own_data: whether the data are a tuple with a part for each learner, not shared by all.
     """
 
     learners: tuple[Learner, ...]
+    own_data: bool = False
 
     def init(self, key: Key, example: Batch) -> LearnerState:
         """Each learner's state before its first update."""
@@ -30,7 +35,10 @@ class Together:
 
     def batch(self, data: PyTree, key: Key) -> Batch:
         """A batch for each."""
-        return tuple(learner.batch(data, key) for learner in self.learners)
+        parts = data if self.own_data else (data,) * len(self.learners)
+        return tuple(
+            learner.batch(part, key) for learner, part in zip(self.learners, parts, strict=True)
+        )
 
     def loss(
         self, params: PyTree, state: LearnerState, batch: Batch, key: Key
