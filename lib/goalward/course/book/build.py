@@ -18,6 +18,7 @@ from goalward.course.assignments.source import SUFFIX as EXERCISES
 from goalward.course.book import content, engine, finish, gallery
 from goalward.course.errors import Problem
 from goalward.course.papers import repository
+from goalward.course.run.doctor import mend
 
 MARK = ".goalward-book"
 
@@ -63,7 +64,7 @@ def build(out: Path | None = None, quiet: bool = False, root: Path | None = None
 
 def _check_can_build(site: Path) -> None:
     if importlib.util.find_spec("jupyter_book") is None:
-        raise Problem('the book needs Jupyter Book: pip install "goalward[lab,book]"')
+        raise Problem(f"the book needs Jupyter Book: {mend('book')}")
     if site.exists() and not (site / MARK).exists() and (site.is_file() or any(site.iterdir())):
         raise Problem(f"{site} holds something that is no book: name a new or empty folder")
 

@@ -16,6 +16,7 @@ PAGES = {gallery.HOME: gallery.page, scoreboard.PAGE: scoreboard.page, **pages.P
 
 _PICTURES = ("image/png", "image/jpeg", "image/svg+xml", "image/gif")
 _COPIED = ("*.ipynb", "*.md", "*.bib", "*.png", "*.jpg", "*.svg", "*.webp")
+_TO_EXERCISES = re.compile(rf"\[([^\]]+)\]\([^()\s]*{EXERCISES}\.ipynb\)")
 _INSERT = re.compile(r"^<!-- goalward: (\S+) -->$", re.MULTILINE)
 
 
@@ -23,7 +24,12 @@ def pairs(root: Path) -> list[str]:
     """The chapters that have been run, as pages; assignments, which hold solutions, are none."""
     notebooks = root / "notebooks"
     found = (p.relative_to(notebooks).with_suffix("") for p in notebooks.glob("*/*.ipynb"))
-    return sorted(p.as_posix() for p in found if not p.name.endswith(EXERCISES))
+    return sorted(p.as_posix() for p in found if not _is_readers(p))
+
+
+def _is_readers(page: Path) -> bool:
+    """Whether a reader works in it: exercises, and copies that `goalward restore` has kept."""
+    return page.stem.endswith(EXERCISES) or ".mine" in page.name
 
 
 def copy(root: Path, source: Path) -> None:
@@ -31,7 +37,7 @@ def copy(root: Path, source: Path) -> None:
     notebooks = root / "notebooks"
     for pattern in _COPIED:
         for path in notebooks.rglob(pattern):
-            if ".ipynb_checkpoints" in path.parts or path.stem.endswith(EXERCISES):
+            if ".ipynb_checkpoints" in path.parts or _is_readers(path):
                 continue
             if path == gallery.lab_file(root):
                 continue
@@ -40,6 +46,7 @@ def copy(root: Path, source: Path) -> None:
             if path.suffix == ".ipynb":
                 notebook = json.loads(path.read_text(encoding="utf-8"))
                 add_alternative_text(notebook, path.relative_to(root).as_posix())
+                drop_links_to_exercises(notebook)
                 target.write_text(json.dumps(notebook), encoding="utf-8")
             else:
                 shutil.copyfile(path, target)
@@ -72,6 +79,15 @@ def add_alternative_text(notebook: dict[str, Any], name: str) -> None:
             )
         image = cell["metadata"].setdefault("mystnb", {}).setdefault("image", {})
         image["alt"] = text
+
+
+def drop_links_to_exercises(notebook: dict[str, Any]) -> None:
+    """Leave the words of links to exercise notebooks, which a reader has and the book has not."""
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            lines = cell["source"]
+            text = lines if isinstance(lines, str) else "".join(lines)
+            cell["source"] = _TO_EXERCISES.sub(r"\1", text)
 
 
 def write(root: Path, source: Path) -> None:
