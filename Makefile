@@ -4,7 +4,7 @@ BIN := .venv/bin
 GOALWARD := $(BIN)/goalward
 ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 # What `make lab` opens, and with which settings: no news, nothing changed by opening.
-START ?= notebooks/0_start/welcome.ipynb
+START ?= notebooks/index.md
 LAB_SETTINGS := $(CURDIR)/lib/goalward/course/static/lab
 export XLA_PYTHON_CLIENT_PREALLOCATE := false
 # Compiled modules are kept: without them each kernel takes seconds longer to start.
@@ -21,6 +21,7 @@ setup-%: .venv/.% ## the same with what else is needed: book, teach, bench, test
 	@:
 lab: .venv/.lab ## open the course in JupyterLab
 	-@$(GOALWARD) assignments study
+	-@$(GOALWARD) gallery >/dev/null
 	PATH="$(CURDIR)/$(BIN):$$PATH" JUPYTER_CONFIG_PATH="$(LAB_SETTINGS)$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
 		$(BIN)/jupyter lab $(ROOT) $(LAB_ARGS) $(START)
 

@@ -93,16 +93,17 @@ def made_up(count: int) -> list[dict]:
     return rows
 
 
-@pytest.fixture(scope="module")
-def long_board(site: Path) -> str:
-    """A scoreboard of very many rows, in the site's clothes."""
+@pytest.fixture
+def long_board(visit: Visit, site: Path) -> str:
+    """A scoreboard of very many rows, in the site's clothes; no file of the site."""
     text = scoreboard.of_rows(made_up(ROWS), CHAPTERS)
     raw = "\n".join(re.findall(r"```\{raw\} html\n(.*?)\n```", text, re.DOTALL))
     page = (site / "course" / "claims.html").read_text(encoding="utf-8")
     head, found, _ = page.partition('<article class="bd-article">')
     assert found
-    (site / "course" / "long.html").write_text(
-        f"{head}{found}<h1>Many</h1>{raw}</article></body></html>", encoding="utf-8"
+    body = f"{head}{found}<h1>Many</h1>{raw}</article></body></html>"
+    visit.page.route(
+        "**/course/long.html", lambda route: route.fulfill(body=body, content_type="text/html")
     )
     return "course/long.html"
 
