@@ -377,7 +377,7 @@ curves = {
 # %% tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(6.4, 3))
 looks = {
-    "α = 0.5": ("second", 0), "α = 0.1": ("third", 6), "α = 1/√n": ("ours", -6)
+    "α = 0.5": ("second", 5), "α = 0.1": ("third", -1), "α = 1/√n": ("ours", -6)
 }  # fmt: skip
 for name, (color, up) in looks.items():
     figures.band(ax, checkpoints, curves[name], figures.COLORS[color])
