@@ -8,6 +8,7 @@ that `GOALWARD_OUT` names.
 import html
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,12 +30,19 @@ CACHE = "JAX_COMPILATION_CACHE_DIR"
 def begin(slug: str) -> "Chapter":
     """Start a chapter: choose the scale, the figures' style and the compilation cache.
 
+    At smoke scale a program runs for a moment and takes long to compile: there XLA spends little
+    work on making it fast.
+
     Raises:
         ValueError: if `GOALWARD_SCALE` names no scale.
     """
+    _keep_neighbours_off_the_path()
     figures.use_style()
     _use_compilation_cache()
-    return Chapter(slug, current_scale())
+    scale = current_scale()
+    if scale == "smoke":
+        jax.config.update("jax_disable_most_optimizations", True)
+    return Chapter(slug, scale)
 
 
 class Chapter:
@@ -186,6 +194,12 @@ def _show_size(value: Any) -> str:
     if isinstance(value, tuple | list):
         return ", ".join(map(_show_size, value))
     return str(value)
+
+
+def _keep_neighbours_off_the_path() -> None:
+    """A script's or kernel's folder comes first on Python's path, where a chapter such as
+    `ogbench.py` would hide the package of its name."""
+    sys.path[:] = [p for p in sys.path if Path(p).resolve().parent.name != "notebooks"]
 
 
 def _use_compilation_cache() -> None:

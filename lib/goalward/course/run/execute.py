@@ -29,7 +29,7 @@ from goalward.course.errors import Problem
 from goalward.course.papers import pair_of
 from goalward.course.run import notebook
 from goalward.course.run.doctor import cores, processor
-from goalward.course.run.fingerprint import fingerprint
+from goalward.course.run.fingerprint import fingerprint, frame
 from goalward.course.run.record import Stage, claims_file, records, versions, with_record
 
 # The kernel's own word on where JAX computed.
@@ -153,6 +153,7 @@ class Runner:
             "date": datetime.now(UTC).date().isoformat(),
             "seconds": round(result.seconds, 1),
             "fingerprint": fingerprint(source),
+            "frame": frame(source),
             "claims": result.claims,
         }
         if self.scale == "gpu":
