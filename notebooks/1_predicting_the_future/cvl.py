@@ -125,7 +125,7 @@ size = here.sizes(
     layouts=     (20,          200,      2_000),
     updates=     (100,         10_000,   100_000),
     batch=       (16,          64,       256),
-    features=    ((64, 4_096), waves,    (*waves, 16_384)),
+    features=    ((64, 1_024), waves,    (*waves, 16_384)),
     candidates=  (64,          2_048,    16_384),
 )  # fmt: skip
 
@@ -298,14 +298,15 @@ for ax, Q, title in zip(
     draw_values(ax, Q, reward, f"{title}: {value_of(Q, reward):.2f}")
 here.show(
     fig,
-    alt="Two maps of the rooms with a large and a small star in the upper left room, "
-    "three cells apart. With draws from the marginal, arrows near the small star lead "
-    "away from it, to the large one. With own futures, the cells around the small "
-    "star point at it, and its value is as bright as the large one's.",
+    alt="Two maps of the rooms with a large star in the upper left room's corner and "
+    "a small one three cells below it. Most arrows are the same. In the cell just "
+    "inside the door, between the stars, the arrow points up to the large star on the "
+    "left map and down to the small one on the right map, where all cells far from "
+    "the stars are darker.",
     caption="The layout where the public code's pairing loses most of 200 (stars pay "
-    "1 and 0.2; the number above each map is the value of its arrows). Right: next to "
-    "the small star the walker stays there, because the states around it lead to it "
-    "so often anyway.",
+    "1 and 0.2; the number above each map is the value of its arrows). Right: whoever "
+    "comes through the door turns down to the small star, because the cells there "
+    "lead to it so often anyway.",
 )
 
 # %% [markdown]
@@ -318,7 +319,7 @@ here.show(
 # reward everywhere does not send you where nobody goes. It sends you *away from here*, wherever here is.
 # The library draws from the marginal.
 #
-# Look at the first column once more. One greedy step on the exact values of an aimless walker gives
+# Look at the marginal draws once more. One greedy step on the exact values of an aimless walker gives
 # 4.87 of the optimal 5.20. So a method that improves its policy *once* is not condemned to be bad.
 #
 # ## The average, by hand
@@ -329,15 +330,15 @@ here.show(
 from inspect import getsource
 
 logits = np.array([[0.7, -0.5, -1.0], [-0.2, 0.4, -0.3]])  # f[a, j] in one state
-earned = np.array([0.0, 1.0, -1.0])
+paid = np.array([0.0, 1.0, -1.0])
 by_hand = []
 for a in range(2):
     total = 0.0
     for j in range(3):
-        total += np.exp(logits[a, j]) * earned[j]
+        total += np.exp(logits[a, j]) * paid[j]
     by_hand.append(total / 3 / (1 - gamma))
 print("by hand", np.round(by_hand, 6))
-print("library", reward_weighted_q(logits, earned, gamma).round(6))
+print("library", reward_weighted_q(logits, paid, gamma).round(6))
 print(getsource(reward_weighted_q).split('"""')[2])
 
 # %% [markdown]
@@ -385,10 +386,10 @@ model = CVL(
 )  # fmt: skip
 
 
-def fit(data, transitions, label, ends):
+def fit(data, transitions, label, ends, skip=0):
     """Train all seeds, each on so many transitions; parameters at each per cent."""
     kept, state, done = [], None, 0
-    first = np.arange(seeds) * transitions
+    first = skip + np.arange(seeds) * transitions
     for end in ends:
         if state is not None:
             rate = 0.01 if end <= 50 else 0.003 if end <= 75 else 0.0005
@@ -470,18 +471,19 @@ here.show(
     "factor of ten and more.",
     caption="Every state and action, one data set: values read off one trained model, "
     "against dynamic programming. Large values are right. Small ones, far from every "
-    "star, are mostly too small: of the few recorded visits that were followed by a "
-    "star, most fell out of the sample.",
+    "star, are mostly too small: too few of the recorded visits were followed by a "
+    "star.",
 )
 
 # %% [markdown]
 # The large values, which matter, are right, and one model serves all three rewards. The trained model
-# does what counting the same futures does. (It has to be trained to the end for that: with a constant
-# step size of 0.002 the same number of updates reached 0.61 of the exact greedy value on these data, a
-# number this page does not compute.) Normalising makes the values better; for the policy the ten data
-# sets do not agree. The points that lie low do not belong to pairs that were rarely visited, but to
-# those whose visits were rarely *followed by a star*: with fewer than five such visits the typical
-# value comes out too small, although the pair itself was visited dozens of times.
+# does nearly what counting the same futures does. (It has to be trained to the end for that. With a
+# constant step size of 0.002, the same number of updates reached 0.61 of the exact greedy value on these
+# data, a number this page does not compute.) Normalising moves values and policies by less than the data
+# sets differ: the logistic loss has no free term to repair. The points that lie low do not belong to
+# pairs that were rarely visited, but to those whose visits were rarely *followed by a star*: where fewer
+# than five were, the typical value comes out far too small, although these pairs were visited dozens of
+# times.
 #
 # But the greedy policies reach only about two thirds of what exact values would give. Where does the
 # rest go?
@@ -683,7 +685,7 @@ here.show(
 
 # %% [markdown]
 # Where the cut-off stops to hurt, at a product of 3 to 4, an error of a tenth takes 40,000 to 300,000
-# features; at the lengths of our learned vectors, more than the world has states many times over. And
+# features; at the product of our learned lengths, about 10, it takes some fifty billion. And
 # real vectors need more room than the cut-off says, because they run out of directions. Fitted to the
 # exact log ratios with 32 numbers each (not computed on this page), unit vectors reach 0.06, 0.08 and
 # 0.99 of the exact greedy value for the three rewards, a product of 4 reaches 0.04, 0.07 and 0.82, and
@@ -702,14 +704,14 @@ here.show(
 # - **place cells**: 68 soft indicators of where the point is, which overlap with their neighbours';
 # - **cells**: the number of the cell that the point is in, as 68 zeros and ones. This is a table again.
 #
-# The rules, fixed first. Four contestants: **cloning**; **CVL**; **SARSA**, the same one improvement
-# on values from Bellman backups; and **fitted Q-iteration**, backups that always take the best
-# action. All values, and both sides of the critic, are linear in what is sensed and a constant. The
-# backups are done as Ernst, Geurts and Wehenkel first wrote them: each round *solves* its regression on
-# all recorded transitions. So there is no step size and no half-finished training on their side, and we
-# can run them until nothing changes. CVL is the very learner from above, in place cells; in cells its
-# limit is the average of recorded futures, which we count. Everybody gets the same ten data sets of
-# 200 episodes.
+# The rules, fixed first. Contestants: **cloning**; **CVL**, the very learner from above; **averages**,
+# its target without a critic: regress the (renormalised, discounted) reward that followed each visit;
+# **SARSA**, the same one improvement on values from Bellman backups; and **fitted Q-iteration**, backups
+# that always take the best action. The last three are linear in what is sensed and a constant, and are
+# done as Ernst, Geurts and Wehenkel first wrote fitted Q-iteration: each round *solves* its regression
+# on all recorded transitions. So there is no step size and no half-finished training on their side, and
+# we can run them until nothing changes. Both sides of CVL's critic are linear in the same numbers.
+# Everybody gets the same ten data sets of 200 episodes.
 
 # %%
 from goalward.data import sampling
@@ -720,6 +722,9 @@ from goalward.evaluation.errands import Errands
 maze = PointMaze(rooms, speed=0.8, noise=0.1, horizon=horizon)
 errands, n_errands = Errands(maze), n_walks // 2
 pays, discounts = jnp.asarray(sparse, jnp.float32), gamma ** jnp.arange(horizon)
+
+
+senses = ("place cells", "cells")
 
 
 def sense(places, table):
@@ -745,7 +750,11 @@ earned, per_set = jnp.tile(rewards.ravel(), 2), n_errands * horizon
 
 # %%
 marks = np.array([1, 2, 5, 10, 20, 50, 75, 100])  # rounds at which policies are judged
-kept = fit(places, per_set, "CVL in the maze", marks[3:])
+kept = [
+    params
+    for j, kind in enumerate(senses)
+    for params in fit(places, per_set, f"CVL in {kind}", marks[3:], j * seeds * per_set)
+]
 
 
 def walked(values):
@@ -756,14 +765,14 @@ def walked(values):
 
 @jax.jit
 def returns(models, run):
-    """What each policy earns: number of its critic or -1, weights, sense."""
+    """What each policy earns: number of its critic or -1, weights, sense, data."""
 
     def values(run, x):  # linear in what is sensed and a constant
         return sense(x, run["table"]) @ run["weights"][:, :-1].T + run["weights"][:, -1]
 
     def one(run):
         params = jax.tree.map(lambda leaf: leaf[run["model"]], models)
-        window = places.window(run["model"] % seeds * per_set, per_set)
+        window = places.window(run["first"], per_set)
         key = jax.random.key(0)  # of draws from this data set's marginal
         _, rows = sampling.future_pairs(window, key, size.candidates, gamma)
         task = window.observations[rows], earned[rows]
@@ -771,7 +780,7 @@ def returns(models, run):
             lambda x: jax.lax.cond(
                 run["model"] < 0,
                 lambda: values(run, x),
-                lambda: model.action_values(params, x, *task),
+                lambda: model.action_values(params, sense(x, run["table"]), *task),
             )
         )
 
@@ -797,31 +806,43 @@ def backed_up(k, j, backup):
     return fitted_q.by_regression(transitions, n_actions, gamma, backup)[marks - 1]
 
 
-def averaged(k):
-    """CVL's limit in cells: the mean future reward of each visit, by counting."""
-    x, a, _ = episodes_of(k, 1)
-    cells = x[..., :-1].argmax(-1)
-    Q = mc_info_nce.by_counts(cells, a, n_states, n_actions, gamma) @ sparse
-    return np.append(Q.T, np.zeros((n_actions, 1)), axis=1)[None]
+def averaged(k, j):
+    """The mean future reward of each visit, fitted by the same regression."""
+    x, a, r = episodes_of(k, j)
+    paid = r[:, 1:].copy()
+    for t in reversed(range(horizon - 1)):
+        paid[:, t] += gamma * paid[:, t + 1]
+    left = (1 - gamma ** np.arange(horizon, 0, -1)) / (1 - gamma)
+    visits = RewardTransitions(
+        state=x[:, :-1].reshape(-1, n_states + 1), action=a[:, :-1].ravel(),
+        reward=(paid / left).ravel() / (1 - gamma), next_action=a[:, 1:].ravel(),
+        next_state=x[:, 1:].reshape(-1, n_states + 1),
+    )  # fmt: skip
+    return fitted_q.by_regression(visits, n_actions, gamma=0.0, rounds=1)
 
 
 backups = {"SARSA": fitted_q.recorded_action, "fitted Q": fitted_q.best_action}
-fits = {("CVL", "cells"): [averaged(k) for k in range(seeds)]}
-for name, backup in backups.items():
-    for j, kind in enumerate(("place cells", "cells")):
-        fits[name, kind] = [backed_up(k, j, backup) for k in range(seeds)]
-parts = {name: np.stack(part) for name, part in fits.items()}  # (seeds, rounds, ...)
-parts["CVL", "place cells"] = np.ones((seeds, len(kept), *averaged(0).shape[1:]))
+parts = {}  # (seeds, judgements, actions, sensed)
+for j, kind in enumerate(senses):
+    parts["averages", kind] = np.stack([averaged(k, j) for k in range(seeds)])
+    for name, backup in backups.items():
+        fits = [backed_up(k, j, backup) for k in range(seeds)]
+        parts[name, kind] = np.stack(fits)
+for kind in senses:  # no weights, but the number of a model
+    parts["CVL", kind] = np.ones((seeds, len(marks) - 3, n_actions, n_states + 1))
 counts = [part.shape[0] * part.shape[1] for part in parts.values()]
 weights = np.concatenate([part.reshape(-1, *part.shape[2:]) for part in parts.values()])
 weights = weights / np.abs(weights).max(axis=(1, 2), keepdims=True)  # same best actions
-number = np.full(len(weights), -1)  # of the critic: all seeds' first, then their second
-number[-counts[-1] :] = np.arange(counts[-1]).reshape(-1, seeds).T.ravel()
+number = np.full(len(weights), -1)
+each = np.arange(2 * counts[-1]).reshape(2, -1, seeds)  # senses, judgements, seeds
+number[-each.size :] = each.transpose(0, 2, 1).ravel()
+table = np.repeat([kind == "cells" for _, kind in parts], counts)
 models = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *kept)
 run = {
     "model": number,
     "weights": weights.astype(np.float32),
-    "table": np.repeat([kind == "cells" for _, kind in parts], counts),
+    "table": table,
+    "first": (number % seeds + seeds * table) * per_set,
 }
 judged = np.split(np.asarray(returns(models, run)), np.cumsum(counts)[:-1])
 curves = {
@@ -830,62 +851,72 @@ curves = {
 final = {name: values[:, -1] for name, values in curves.items()}
 print(f"recorded behaviour {cloning.mean():.2f}; greedy policies, mean (spread)")
 print("after", *marks[3:], "rounds:")
-for (name, kind), values in sorted(curves.items()):
+for (name, kind), values in curves.items():
     line = (f"{v.mean():.2f} ({v.std(ddof=1):.2f})" for v in values.T[-5:])
-    print(f"  {name:9s} {kind:12s}", *line)
+    print(f"  {kind:12s} {name:9s}", *line)
 worst = min(final["fitted Q", "place cells"])
 print(f"fitted Q's worst data set in place cells: {worst:.2f}")
 
 # %% tags=["hide-input"]
 fig, axes = plt.subplots(1, 2, figsize=(6.4, 3.2), sharey=True)
-looks = {"CVL": ("ours", "o"), "SARSA": ("third", "s"), "fitted Q": ("second", "^")}
-for ax, kind in zip(axes, ("place cells", "cells"), strict=True):
+looks = {
+    "averages": ("fourth", None),
+    "CVL": ("ours", "o"),
+    "SARSA": ("third", "s"),
+    "fitted Q": ("second", "^"),
+}
+for ax, kind in zip(axes, senses, strict=True):
     for name, (color, marker) in looks.items():
         values, color = curves[name, kind], figures.COLORS[color]
-        if values.shape[1] == 1:  # counted: there are no rounds
+        if values.shape[1] == 1:  # one regression: there are no rounds
             values = np.repeat(values, len(marks), axis=1)
-            marker = None
         x = marks[-values.shape[1] :]
         figures.band(ax, x, values, color, marker=marker, markersize=4)
     ax.axhline(cloning.mean(), color=muted, linestyle="--", linewidth=1)
     ax.set(xscale="log", ylim=(0, 5.6), title=kind)
     ax.set_xticks([1, 10, 100], [1, 10, 100])
+    ax.set_xlabel(f"rounds (CVL: {size.updates // 100} updates)")
     ax.minorticks_off()
-axes[0].set_xlabel(f"rounds (CVL: {size.updates // 100} updates each)")
-axes[1].set_xlabel("rounds (CVL: counted)")
 figures.direct_label(axes[0], 1, cloning.mean(), "cloning", muted, (0, 8))
 axes[0].set_ylabel("discounted reward")
 colors = {name: figures.COLORS[look[0]] for name, look in looks.items()}
-for ax, kind in zip(axes, ("place cells", "cells"), strict=True):
+for ax, kind in zip(axes, senses, strict=True):
     ends = {name: final[name, kind].mean() for name in looks}
     figures.direct_labels(ax, marks[-1], ends, colors, 0.35, offset=(6, 0))
 here.show(
     fig,
     alt="Two panels, discounted reward against rounds, 1 to 100. Left, place cells: "
     "fitted Q-iteration rises to 4.6 at ten rounds and falls to 3.9 at a hundred, "
-    "while its band widens; SARSA rises to 3.9 and stays; CVL rises to about the same "
-    "height and stays. Right, cells: fitted Q-iteration reaches 4.9 and SARSA 4.7, "
-    "and both stay there; CVL is a flat line at 3.4. Cloning is a dashed line at 0.2.",
+    "while its band widens; SARSA rises to 3.9 and stays; CVL is near 3.7 from ten "
+    "rounds on and ends at 4.0; averages are a flat line at 2.4. Right, cells: fitted "
+    "Q-iteration reaches 4.9 and SARSA 4.7, and both stay there; CVL goes from 3.4 to "
+    "3.9; averages are a flat line at 3.3. Cloning is a dashed line at 0.2.",
     caption="Point maze, ten data sets (bands: 95% intervals). Left: with overlapping "
     "place cells, fitted Q-iteration finds good policies and loses them again; in the "
-    "end the three are level. Right: in cells, backups keep what they reach, and "
-    "averaging whole futures is far behind.",
+    "end it is level with SARSA and CVL. Right: in cells, backups keep what they "
+    "reach and stay ahead.",
 )
 
 # %% [markdown]
-# Who is better depends on what is seen. In cells this is the table of the last sections: chaining beats
-# averaging, and repeated improvement comes out on top. Place cells tie the values of neighbours
-# together. That *helps* averaging, because neighbours' futures are pooled. It *hurts* backups: SARSA
-# loses almost one point of five, and fitted Q-iteration as much in the mean, with a spread nine times as
-# wide; its worst data set ends at 1.8. More rounds make it worse: an error in one place is the target
-# of the next, and the maximum picks the errors that are too large. Both ingredients are needed, the
-# overlap and the few recordings. With ten times the episodes fitted Q-iteration stays at 4.95 in place
-# cells, and with 200 episodes but without the constant it runs away altogether, to 0.5 (neither is
-# computed on this page). This is what the paper wants to avoid, in a maze of 68 cells.
+# Two things happen between the panels. First, whatever has *values* that are linear in place cells loses
+# about a point against cells: averages 3.3 to 2.4, SARSA 4.7 to 3.9, fitted Q-iteration 4.9 to 3.9. Soft
+# indicators cannot say exactly where a wall is. CVL loses nothing, 3.9 and 4.0: its log ratios are
+# linear, and its values are sums of their exponentials. So it is this form of the critic that brings CVL
+# level with its rivals on the left, and not that it does without backups; averages do without them too.
+# (In cells CVL also ends above the averages that it tends to. Perhaps 16 numbers a side pool cells with
+# similar futures; we have not tested that.)
 #
-# What the maze does not show is that CVL earns more. At the end it is level with both rivals, and
-# fitted Q-iteration stopped after ten rounds would beat them all. But *when to stop* is seen here by
-# trying the policies out, which is just what nobody can do who has only recordings.
+# Second, the left panel shows what the paper wants to avoid. After ten rounds fitted Q-iteration is well
+# ahead of everybody. Then it drifts: the mean falls, the spread grows sixfold, and the worst data set
+# ends at 1.8. SARSA has the same features and the same backups but for the maximum, and stays where it
+# arrives. An error in one place is the target of the next, and the maximum picks the errors that are too
+# large. The drift needs overlap (in cells there is none) and few recordings: with ten times the episodes
+# fitted Q-iteration keeps 4.95 in place cells. And without the constant it runs away altogether, to 0.5
+# with 200 episodes. (The last two numbers are not computed on this page.)
+#
+# What the maze does not show is that CVL earns more. Fitted Q-iteration stopped after ten rounds would
+# beat it. But *when to stop* is seen here by trying the policies out, which is just what nobody can do
+# who has only recordings.
 #
 # One thing is odd about this comparison. Where somebody is heading is hidden from the learners, so the
 # recordings are not Markov. The future of a visit remembers the errand; chained steps forget it. With
@@ -932,7 +963,7 @@ here.explore(
 # The bounds in the rows "ours" come from a prototype with other code and 500 walks. The bounds of the
 # point maze come from the paper's claim to do better than earlier offline methods: more than zero
 # difference. They were set before the measurement, except in the rows `as_good_as_counting` and
-# `maze_overlap`, which were added when their questions came up. The bound of `beats_cloning` is low:
+# `maze_drift`, which were added when their questions came up. The bound of `beats_cloning` is low:
 # counting 20 walks reaches eight times the behaviour's value already.
 
 # %% tags=["hide-input"]
@@ -1006,35 +1037,35 @@ here.claim(
     measured=by_count[2, :, reference] - by_count[0, :, reference], bound="> 0",
     null=0.0, **ours | {"covers": "data"},
 )  # fmt: skip
-maze = {name: final[name, "place cells"] for name in ("CVL", "SARSA", "fitted Q")}
+at_end = {name: final[name, "place cells"] for name in ("CVL", "SARSA", "fitted Q")}
 papers = {"paper": "better", "bound": "> 0", "bound_from": "paper", "null": 0.0}
 here.claim(
     "maze_cloning",
     "Point maze, place cells: CVL minus the recorded behaviour",
-    measured=maze["CVL"] - cloning, **ours | papers,
+    measured=at_end["CVL"] - cloning, **ours | papers,
 )  # fmt: skip
 here.claim(
     "maze_sarsa",
     "Point maze, place cells: CVL minus one improvement on values from Bellman backups "
     "(SARSA)",
-    measured=maze["CVL"] - maze["SARSA"], **ours | papers,
-    reason="Level, within the noise of ten data sets. Overlapping place cells help "
-    "the average over futures and hurt backups: in cells SARSA is more than a point "
-    "ahead.",
+    measured=at_end["CVL"] - at_end["SARSA"], **ours | papers,
+    reason="Level, within the noise of ten data sets: SARSA's values are linear in "
+    "place cells, which costs them a point. In cells it is ahead of CVL by 0.8.",
 )  # fmt: skip
 here.claim(
     "maze_fitted_q",
     "Point maze, place cells: CVL minus fitted Q-iteration, run until nothing changes",
-    measured=maze["CVL"] - maze["fitted Q"], **ours | papers,
-    reason="Level in the mean only: fitted Q-iteration is ahead in some data sets and "
-    "far behind in others. After ten rounds it was ahead in almost all; in cells it "
-    "stays there.",
+    measured=at_end["CVL"] - at_end["fitted Q"], **ours | papers,
+    reason="Level in the mean only: fitted Q-iteration ends ahead in some data sets "
+    "and far behind in others. After ten rounds it was well ahead; in cells it stays "
+    "there.",
 )  # fmt: skip
+fitted = curves["fitted Q", "place cells"]
 here.claim(
-    "maze_overlap",
-    "Point maze: what fitted Q-iteration loses with place cells against cells, in the "
-    "limit",
-    measured=final["fitted Q", "cells"] - maze["fitted Q"], bound="> 0", null=0.0,
+    "maze_drift",
+    "Point maze, place cells: what fitted Q-iteration loses between ten rounds and a "
+    "hundred",
+    measured=fitted[:, 3] - fitted[:, -1], bound="> 0", null=0.0,
     **ours | {"covers": "data"},
 )  # fmt: skip
 here.conclude()
