@@ -81,10 +81,10 @@ def repository(root: Path, **chapters: str) -> Path:
     return root
 
 
-def git(root: Path, *arguments: str) -> str:
+def git(root: Path, *arguments: str | Path) -> str:
     """What a git command prints."""
     identity = ["-c", "user.name=A Tester", "-c", "user.email=tester@example.org"]
-    command = ["git", *identity, "-C", str(root), *arguments]
+    command = ["git", *identity, "-C", str(root), *map(str, arguments)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 

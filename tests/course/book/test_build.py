@@ -154,7 +154,8 @@ def test_a_small_book(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(api, "api_pages", lambda package: {"index": "# The library\n"})
     pair = page(root, "# Welcome\n\n$x^2$, [the map](../course/map.md)", picture("A dot."))
     before = pair.read_bytes()
-    exercises = pair.with_name("welcome_exercises.py")
+    exercises = root / "notebooks" / "teaching" / "welcome_exercises.py"
+    exercises.parent.mkdir()
     exercises.write_text(SOLVED)
     nbformat.write(convert(exercises), exercises.with_suffix(".ipynb"))
     configure(root, repository={**CONFIG["repository"], "url": "https://github.com/some/where"})

@@ -24,6 +24,7 @@ from goalward.course.assignments.source import SUFFIX as EXERCISES
 from goalward.course.book import api, pages, teaching
 from goalward.course.errors import Problem
 from goalward.course.papers import repository
+from goalward.course.run.doctor import mend
 
 STATIC = Path(__file__).parent / "static"
 MARK = ".goalward-book"
@@ -46,6 +47,7 @@ _SIGNATURE_LIST = re.compile(r"<dl>((?:\s*<dd>.*?</dd>)+)\s*</dl>", re.DOTALL)
 _INSERT = re.compile(r"^<!-- goalward: (\S+) -->$", re.MULTILINE)
 # myst-nb numbers a notebook's lines as ten thousand times the cell, plus the line in it.
 _CELL = 10_000
+_TO_EXERCISES = re.compile(rf"\[([^\]]+)\]\([^()\s]*{EXERCISES}\.ipynb\)")
 
 
 def build(out: Path | None = None, quiet: bool = False, root: Path | None = None) -> Path:
@@ -88,7 +90,7 @@ def build(out: Path | None = None, quiet: bool = False, root: Path | None = None
 
 def _check_can_build(site: Path) -> None:
     if importlib.util.find_spec("jupyter_book") is None:
-        raise Problem('the book needs Jupyter Book: pip install "goalward[lab,book]"')
+        raise Problem(f"the book needs Jupyter Book: {mend('book')}")
     if site.exists() and not (site / MARK).exists() and (site.is_file() or any(site.iterdir())):
         raise Problem(f"{site} holds something that is no book: name a new or empty folder")
 
@@ -125,7 +127,12 @@ def _pairs(root: Path) -> list[str]:
     """The chapters that have been run, as pages; assignments, which hold solutions, are none."""
     notebooks = root / "notebooks"
     found = (p.relative_to(notebooks).with_suffix("") for p in notebooks.glob("*/*.ipynb"))
-    return sorted(p.as_posix() for p in found if not p.name.endswith(EXERCISES))
+    return sorted(p.as_posix() for p in found if not _is_readers(p))
+
+
+def _is_readers(page: Path) -> bool:
+    """Whether a reader works in it: exercises, and copies that `goalward restore` has kept."""
+    return page.stem.endswith(EXERCISES) or ".mine" in page.name
 
 
 def _check_toc(toc: dict[str, Any], root: Path) -> None:
@@ -151,13 +158,14 @@ def _copy_content(root: Path, source: Path) -> None:
     notebooks = root / "notebooks"
     for pattern in _COPIED:
         for path in notebooks.rglob(pattern):
-            if ".ipynb_checkpoints" in path.parts or path.stem.endswith(EXERCISES):
+            if ".ipynb_checkpoints" in path.parts or _is_readers(path):
                 continue
             target = source / path.relative_to(notebooks)
             target.parent.mkdir(parents=True, exist_ok=True)
             if path.suffix == ".ipynb":
                 notebook = json.loads(path.read_text(encoding="utf-8"))
                 add_alternative_text(notebook, path.relative_to(root).as_posix())
+                drop_links_to_exercises(notebook)
                 target.write_text(json.dumps(notebook), encoding="utf-8")
             else:
                 shutil.copyfile(path, target)
@@ -166,6 +174,15 @@ def _copy_content(root: Path, source: Path) -> None:
         target = source.parent / picture.relative_to(root)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(picture, target)
+
+
+def drop_links_to_exercises(notebook: dict[str, Any]) -> None:
+    """Leave the words of links to exercise notebooks, which a reader has and the book has not."""
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            lines = cell["source"]
+            text = lines if isinstance(lines, str) else "".join(lines)
+            cell["source"] = _TO_EXERCISES.sub(r"\1", text)
 
 
 def add_alternative_text(notebook: dict[str, Any], name: str) -> None:

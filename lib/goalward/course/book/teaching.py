@@ -99,7 +99,7 @@ def hours(root: Path) -> str:
                 _chapter(root, slug),
                 reading(path),
                 f"{recorded['seconds']:.0f} s" if recorded else "–",
-                _assignment(path.with_name(f"{slug}{source.SUFFIX}.py")),
+                _assignment(source.source_of(root, slug)),
             )
         )
     head = ("Chapter", "Reading and playing", "Its code runs in", "Assignment")
