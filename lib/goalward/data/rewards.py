@@ -31,7 +31,7 @@ class RewardTransitions:
     reward: Items
     next_state: Items
     next_action: Items
-    """The action recorded in the next state; at a trajectory's end, what the data hold there."""
+    """The action recorded in the next state."""
 
 
 @struct.dataclass
