@@ -37,6 +37,13 @@ def test_counts_solve_the_counted_world_exactly(world):
     np.testing.assert_allclose(Q, exact, atol=1e-9)
 
 
+@pytest.mark.parametrize(("reward", "gamma"), [(np.inf, 0.9), (np.nan, 0.9), (1.0, 1.0)])
+def test_counts_refuse_what_has_no_fixed_point(world, reward, gamma):
+    _, _, states, actions, _ = world
+    with pytest.raises(ValueError, match="must be"):
+        fitted_q.by_counts(states, actions, np.array([0.0, 0, 0, reward]), 2, gamma)
+
+
 def test_actions_never_tried_are_left_out_and_dead_ends_are_worth_nothing():
     # 0 --a0--> 1 --a1--> 2, where the trajectory ends; reward 1 for arriving in 2.
     states, actions = np.array([[0, 1, 2]]), np.array([[0, 1, 0]])

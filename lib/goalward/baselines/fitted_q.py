@@ -109,7 +109,12 @@ def by_counts(
     Returns:
         The values, within 1e-10 (of the largest, where that is above 1) of the fixed point; -inf
         for actions never tried in their state.
+
+    Raises:
+        ValueError: `gamma` is outside [0, 1), or a reward is not finite: there would be no end.
     """
+    if not 0 <= gamma < 1 or not np.isfinite(reward).all():
+        raise ValueError(f"gamma must be in [0, 1), not {gamma}, and rewards must be finite")
     n = len(reward)
     counts = np.zeros((n, n_actions, n))
     np.add.at(counts, (states[:, :-1], actions[:, :-1], states[:, 1:]), 1)
