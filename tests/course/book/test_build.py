@@ -73,8 +73,8 @@ def configure(root: Path, **changes: object) -> None:
 
 def test_the_table_of_contents_names_every_chapter_and_overview_that_exists() -> None:
     notebooks = ROOT / "notebooks"
-    sources = {p.relative_to(notebooks).with_suffix("") for p in notebooks.glob("*/*.py")}
-    overviews = {p.relative_to(notebooks).with_suffix("") for p in notebooks.glob("*/*.md")}
+    sources = {p.relative_to(notebooks).with_suffix("") for p in notebooks.glob("[0-9]_*/*.py")}
+    overviews = {p.relative_to(notebooks).with_suffix("") for p in notebooks.glob("[0-9]_*/*.md")}
     named = build.toc_pages(CONFIG["toc"])
     generated = {*content.PAGES, "api/index"}
     written = {p.as_posix() for p in sources | overviews if not p.name.endswith("_exercises")}
