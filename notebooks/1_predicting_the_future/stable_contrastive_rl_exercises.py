@@ -415,6 +415,10 @@ _table = np.zeros((5, 5))
 np.add.at(_table, (_shifts[:, 0], _shifts[:, 1]), 1)
 # Binomial, 1,500 draws of probability 1/25: mean 60, deviation 7.6; more than six deviations.
 assert np.abs(_table - 60).max() < 48, "each pair of shifts should be equally likely"
+# Chi-squared with 24 degrees of freedom: below 3 once in ten million times.
+assert ((_table - 60) ** 2 / 60).sum() > 3, (
+    "each row has its own draw: no pair of shifts is due because it has not come yet"
+)
 *_, _others = joint_crop(_many, _many.copy(), 2, int(rng.integers(10**6, 10**7)))
 assert not np.array_equal(_shifts, np.asarray(_others)), (
     "another seed should give other shifts"
@@ -434,7 +438,9 @@ for _value in range(3):
         "in each row each shift should be equally likely, whatever the seed"
     )
 _seen = np.corrcoef(_all.T) - np.eye(16)
-assert np.abs(_seen).max() < 0.42, "shifts of one row should tell nothing about another's"
+assert np.abs(_seen).max() < 0.42, (
+    "shifts of one row should tell nothing about another's"
+)
 _pairs = np.zeros((25, 25))
 _codes = _shifts @ [5, 1]
 np.add.at(_pairs, (_codes[:-1], _codes[1:]), 1)

@@ -7,6 +7,7 @@ from jaxtyping import Array, Float, Shaped
 from goalward.nets.normalized import NormalizedMLP
 from goalward.nets.unit import unit
 
+
 def to_sphere(x: Float[Array, "*batch dim"]) -> Float[Array, "*batch dim"]:
     r"""$\sqrt{d}\,x / \|x\|$: the same direction, so long that entries are about 1 in size.
 
