@@ -512,8 +512,8 @@ for k, name in enumerate(names):
     table = f[0, 0, :, 0]
     losses = float(binary_nce(table)), float(info_nce(table))
     cold_start[name] = np.abs(f).max(), *losses
-    if name in ("ordinary", "small", "cold", "norm, cold"):
-        print(f"{name:11s} largest logit {cold_start[name][0]:8.1e}",
+    if name != "norm, small":
+        print(f"{name:14s} largest logit {cold_start[name][0]:8.1e}",
               f"  NCE {losses[0]:.4f}   InfoNCE {losses[1]:.4f}")  # fmt: skip
 print(f"2 log 2 = {2 * np.log(2):.4f}, log B = {np.log(S):.4f}")
 adam_moved = 2 * np.log(2) - results["cold, early"]["loss"][:, 2]  # steps 200 to 300
@@ -587,7 +587,7 @@ here.show(
 # *Normalisation* raises the correlation, from every last layer. If we had stopped at 500 steps, we would have told
 # another story: from the ordinary last layer the gain is small there, as if an ordinary layer repaired what
 # normalisation repairs. At 1,500 steps the gain is there from all three. The slow one was the row
-# with *both*: it begins with the largest logits and has to unlearn them. On the score normalisation shows nothing at the end.
+# with *both*, which begins with the largest logits (printed above). On the score normalisation shows nothing at the end.
 #
 # *Cold or small?* The two rows lie within each other's spread, after 500 steps and at the end. The network leaves
 # the saddle in a few steps, and afterwards nothing remembers it. On this small problem a cold start brings nothing
@@ -987,8 +987,10 @@ measured_claims = {
     ),
     "layer_norm": (
         "Normalisation, from a small last layer: gain in correlation, 1,500 steps",
-        "—", corr["norm, small"] - corr["small"], "> 0.02", "prototype", "The gain is there in all five seeds; without normalisation they differ so much that "
-        "its size stays open.",
+        "—", corr["norm, small"] - corr["small"], "> 0.02", "prototype",
+        "The gain is there in all five seeds; without normalisation they differ so "
+        "much "
+        "that its size stays open.",
     ),
     "layer_norm_ordinary": (
         "The same from an ordinary last layer",
