@@ -213,6 +213,12 @@ for _name, _drawn in (("W", np.asarray(_W)), ("V", np.asarray(_V))):
 assert abs(np.mean(np.asarray(_W) * np.asarray(_V))) < 6 * 1.333 / 3000**0.5, (
     "are W and V independent?"
 )
+# The same sizes in another order, or with other signs, are no draw of their own.
+_sizes = [np.abs(np.asarray(_drawn, dtype=np.float32)).ravel() for _drawn in (_W, _V)]
+for _name, _other in (("V", _sizes[1]), ("V, from the other end,", 2.0 - _sizes[1])):
+    _near = np.abs(np.sort(_sizes[0]) - np.sort(_other))
+    assert np.median(_near) > 1e-5, f"{_name} holds the entries of W again"
+assert len(np.intersect1d(*_sizes)) < 300, "V holds entries of W again"
 _W2, *_ = cold_start(_x, _x.copy(), 50, 2.0, int(rng.integers(10**6, 10**7)))
 assert not np.allclose(_W, _W2), "another seed should give other weights"
 ### END HIDDEN TESTS
@@ -409,8 +415,35 @@ _table = np.zeros((5, 5))
 np.add.at(_table, (_shifts[:, 0], _shifts[:, 1]), 1)
 # Binomial, 1,500 draws of probability 1/25: mean 60, deviation 7.6; more than six deviations.
 assert np.abs(_table - 60).max() < 48, "each pair of shifts should be equally likely"
+# Chi-squared with 24 degrees of freedom: below 3 once in ten million times.
+assert ((_table - 60) ** 2 / 60).sum() > 3, (
+    "each row has its own draw: no pair of shifts is due because it has not come yet"
+)
 *_, _others = joint_crop(_many, _many.copy(), 2, int(rng.integers(10**6, 10**7)))
 assert not np.array_equal(_shifts, np.asarray(_others)), (
     "another seed should give other shifts"
 )
+# Many seeds, eight rows each: shifts of different rows and of both directions are independent.
+_few, _calls = np.zeros((8, 1, 1)), 150
+_all = np.array([
+    joint_crop(_few.copy(), _few.copy(), 1, int(_seed))[2]
+    for _seed in rng.choice(10**6, size=_calls, replace=False)
+]).reshape(_calls, 16)  # fmt: skip
+assert len(np.unique(_all, axis=0)) == _calls, (
+    "two seeds give the same shifts: draw them, don't look them up"
+)
+for _value in range(3):
+    # Binomial, 150 draws of probability 1/3: mean 50, deviation 5.8; five deviations.
+    assert np.abs((_all == _value).sum(axis=0) - 50).max() < 30, (
+        "in each row each shift should be equally likely, whatever the seed"
+    )
+_seen = np.corrcoef(_all.T) - np.eye(16)
+assert np.abs(_seen).max() < 0.42, (
+    "shifts of one row should tell nothing about another's"
+)
+_pairs = np.zeros((25, 25))
+_codes = _shifts @ [5, 1]
+np.add.at(_pairs, (_codes[:-1], _codes[1:]), 1)
+# 1,499 pairs of neighbours over 625 cells: about 57 cells stay empty, and none holds many.
+assert (_pairs == 0).sum() < 120, "the shift of a row should not tell that of the next"
 ### END HIDDEN TESTS

@@ -60,3 +60,19 @@ def test_views_of_different_size_share_nothing():
     with pytest.raises(ValueError, match="equal sizes"):
         two_views(np.eye(2), np.ones((3, 2)), np.ones((4, 2)), 1.0, shared=1.0)
     assert two_views(np.eye(2), np.ones((3, 2)), np.ones((4, 2)), 1.0).dims == (3, 2, 4)
+
+
+def test_a_random_triple_follows_the_papers_recipe():
+    """B has covariance M^T M; M, both views and the mean are uniform on (-1, 1), in this order."""
+    rng = np.random.default_rng(5)
+    root, view_a, view_c = (rng.uniform(-1, 1, size=s) for s in ((3, 3), (4, 3), (4, 3)))
+    mean = rng.uniform(-1, 1, size=3)
+    triple = random_triple(np.random.default_rng(5), (4, 3, 4), noise=0.5, shared=0.7)
+    b = root.T @ root
+    np.testing.assert_allclose(triple.cov[4:7, 4:7], b)
+    np.testing.assert_allclose(triple.cov[:4, 4:7], view_a @ b)
+    np.testing.assert_allclose(triple.cov[:4, 7:], view_a @ b @ view_c.T + 0.49 * np.eye(4))
+    np.testing.assert_allclose(triple.mean, np.r_[view_a @ mean, mean, view_c @ mean])
+    plain = random_triple(np.random.default_rng(5)).cov  # the paper's sizes and noise
+    assert plain.shape == (80, 80)
+    np.testing.assert_allclose(np.linalg.eigvalsh(plain[:32, :32])[0], 4.0)

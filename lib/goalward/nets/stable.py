@@ -57,10 +57,10 @@ class StableMLP(nn.Module):
         on = self.normalise
         if on is None:
             switch = self.param("normalise", nn.initializers.ones, ())
-            on = jax.lax.stop_gradient(switch) > 0
+            on = jax.lax.stop_gradient(switch) > 0  # type: ignore[assignment]
         for width in self.widths[:-1]:
             x = nn.Dense(width, kernel_init=HIDDEN)(x)
-            x = nn.relu(x if on is False else jnp.where(on, nn.LayerNorm()(x), x))
+            x = nn.relu(x if on is False else jnp.where(on, nn.LayerNorm()(x), x))  # type: ignore[arg-type]
         init = symmetric_uniform(self.last_scale)
         return nn.Dense(self.widths[-1], kernel_init=init, name="last")(x)
 

@@ -163,6 +163,30 @@ def cold_start(x, y, outputs, scale, seed):
     return W, V, nce, (np.logaddexp.reduce(f, axis=1) - own).mean()
 
 
+# %% cold_start wrong: the second network's weights are the first's, reversed
+def cold_start(x, y, outputs, scale, seed):
+    rng = np.random.default_rng(seed)
+    W = rng.uniform(-scale, scale, size=(outputs, x.shape[1]))
+    V = W[:, ::-1][:, : y.shape[1]]
+    f = x @ W.T @ V @ y.T
+    own, B = np.diagonal(f), len(x)
+    other = np.logaddexp(0, f).sum() - np.logaddexp(0, own).sum()
+    nce = np.logaddexp(0, -own).mean() + other / B / (B - 1)
+    return W, V, nce, (np.logaddexp.reduce(f, axis=1) - own).mean()
+
+
+# %% cold_start wrong: the second network's weights are the first's, with other signs and order
+def cold_start(x, y, outputs, scale, seed):
+    rng = np.random.default_rng(seed)
+    W = rng.uniform(-scale, scale, size=(outputs, x.shape[1]))
+    V = -W[::-1][:, : y.shape[1]]
+    f = x @ W.T @ V @ y.T
+    own, B = np.diagonal(f), len(x)
+    other = np.logaddexp(0, f).sum() - np.logaddexp(0, own).sum()
+    nce = np.logaddexp(0, -own).mean() + other / B / (B - 1)
+    return W, V, nce, (np.logaddexp.reduce(f, axis=1) - own).mean()
+
+
 # %% cold_start right: JAX
 def cold_start(x, y, outputs, scale, seed):
     keys = jax.random.split(jax.random.key(seed))
@@ -355,6 +379,55 @@ def joint_crop(state, goal, pad, seed):
 # %% joint_crop wrong: leaves the pictures alone
 def joint_crop(state, goal, pad, seed):
     return state, goal, np.full((len(state), 2), pad)
+
+
+# %% joint_crop wrong: a fixed table of shifts, from where the seed says
+def joint_crop(state, goal, pad, seed):
+    (B, H, W), side = state.shape, 2 * pad + 1
+    codes = (np.arange(B) + seed) % side**2
+    shifts = np.stack([codes // side, codes % side], axis=1)
+    out = []
+    for images in (state, goal):
+        padded = np.pad(images, [(0, 0), (pad, pad), (pad, pad)], mode="edge")
+        out.append(np.stack([p[i : i + H, j : j + W] for p, (i, j) in zip(padded, shifts)]))
+    return out[0], out[1], shifts
+
+
+# %% joint_crop wrong: a fixed table in an order of its own, turned by the seed
+def joint_crop(state, goal, pad, seed):
+    (B, H, W), side = state.shape, 2 * pad + 1
+    table = np.random.default_rng(0).permutation(side**2)
+    codes = table[(np.arange(B) * 7 + seed) % side**2]
+    shifts = np.stack([codes // side, codes % side], axis=1)
+    out = []
+    for images in (state, goal):
+        padded = np.pad(images, [(0, 0), (pad, pad), (pad, pad)], mode="edge")
+        out.append(np.stack([p[i : i + H, j : j + W] for p, (i, j) in zip(padded, shifts)]))
+    return out[0], out[1], shifts
+
+
+# %% joint_crop wrong: every pair of shifts once, then shuffled
+def joint_crop(state, goal, pad, seed):
+    (B, H, W), side = state.shape, 2 * pad + 1
+    codes = np.random.default_rng(seed).permutation(np.arange(B) % side**2)
+    shifts = np.stack([codes // side, codes % side], axis=1)
+    out = []
+    for images in (state, goal):
+        padded = np.pad(images, [(0, 0), (pad, pad), (pad, pad)], mode="edge")
+        out.append(np.stack([p[i : i + H, j : j + W] for p, (i, j) in zip(padded, shifts)]))
+    return out[0], out[1], shifts
+
+
+# %% joint_crop wrong: rows in pairs share their shift
+def joint_crop(state, goal, pad, seed):
+    (B, H, W), side = state.shape, 2 * pad + 1
+    shifts = np.random.default_rng(seed).integers(0, side, size=((B + 1) // 2, 2))
+    shifts = np.repeat(shifts, 2, axis=0)[:B]
+    out = []
+    for images in (state, goal):
+        padded = np.pad(images, [(0, 0), (pad, pad), (pad, pad)], mode="edge")
+        out.append(np.stack([p[i : i + H, j : j + W] for p, (i, j) in zip(padded, shifts)]))
+    return out[0], out[1], shifts
 
 
 # %% joint_crop right: indices

@@ -251,6 +251,37 @@ def log_average(kappa, d):
     return kappa**2 / (2 * d)
 
 
+# %% log_average wrong: the leading term for large kappa
+def log_average(kappa, d):
+    import math
+
+    if kappa < 40:
+        k = np.arange(1, 400)
+        if kappa == 0:
+            return 0.0
+        terms = np.cumsum(2 * np.log(kappa / 2) - np.log(k) - np.log(k - 1 + d / 2))
+        return np.logaddexp(0.0, np.logaddexp.reduce(terms))
+    order = d / 2 - 1
+    bessel = kappa - 0.5 * math.log(2 * math.pi * kappa)
+    return math.lgamma(d / 2) + order * math.log(2 / kappa) + bessel
+
+
+# %% log_average wrong: two terms for large kappa
+def log_average(kappa, d):
+    import math
+
+    if kappa < 40:
+        k = np.arange(1, 400)
+        if kappa == 0:
+            return 0.0
+        terms = np.cumsum(2 * np.log(kappa / 2) - np.log(k) - np.log(k - 1 + d / 2))
+        return np.logaddexp(0.0, np.logaddexp.reduce(terms))
+    order = d / 2 - 1
+    bessel = kappa - 0.5 * math.log(2 * math.pi * kappa)
+    bessel += math.log(max(1 - (4 * order**2 - 1) / (8 * kappa), 1e-9))
+    return math.lgamma(d / 2) + order * math.log(2 / kappa) + bessel
+
+
 # %% log_average right: lgamma and math
 def log_average(kappa, d):
     import math
