@@ -3,6 +3,9 @@
 import base64
 import io
 import json
+import os
+import subprocess
+import sys
 from xml.etree import ElementTree
 
 import matplotlib.pyplot as plt
@@ -32,6 +35,18 @@ def test_sizes_are_those_of_the_scale(monkeypatch) -> None:
     assert chapter.begin("demo").sizes(**table).steps == 300
     monkeypatch.setenv("GOALWARD_SCALE", "gpu")
     assert chapter.begin("demo").sizes(**table).steps == 50_000
+
+
+@pytest.mark.parametrize("scale", ["smoke", "laptop", "gpu"])
+def test_only_at_smoke_scale_programs_are_compiled_without_optimisation(scale) -> None:
+    script = (
+        "import jax; from goalward.course import chapter; chapter.begin('demo'); "
+        "print(jax.config.values['jax_disable_most_optimizations'])"
+    )
+    env = {**os.environ, "GOALWARD_SCALE": scale}
+    run = [sys.executable, "-c", script]
+    out = subprocess.run(run, env=env, capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == str(scale == "smoke")
 
 
 def test_a_file_beside_a_chapter_is_found_from_anywhere(tmp_path, monkeypatch) -> None:

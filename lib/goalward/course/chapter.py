@@ -29,12 +29,18 @@ CACHE = "JAX_COMPILATION_CACHE_DIR"
 def begin(slug: str) -> "Chapter":
     """Start a chapter: choose the scale, the figures' style and the compilation cache.
 
+    At smoke scale a program runs for a moment and takes long to compile: there XLA spends little
+    work on making it fast.
+
     Raises:
         ValueError: if `GOALWARD_SCALE` names no scale.
     """
     figures.use_style()
     _use_compilation_cache()
-    return Chapter(slug, current_scale())
+    scale = current_scale()
+    if scale == "smoke":
+        jax.config.update("jax_disable_most_optimizations", True)
+    return Chapter(slug, scale)
 
 
 class Chapter:
