@@ -7,7 +7,7 @@ export XLA_PYTHON_CLIENT_PREALLOCATE := false
 # Compiled modules are kept: without them each kernel takes seconds longer to start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup lab test book run claims assignments pins vendor clean
+.PHONY: setup lab test book run claims assignments planted mutations pins vendor clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -21,7 +21,7 @@ test: .venv/.test ## lint, types, tests, every chapter at smoke scale, the book
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2 --dist worksteal $(TEST_ARGS)
+	ALL=$(ALL) $(BIN)/pytest -n 2 --dist worksteal $(TEST_ARGS)
 
 book: .venv/.book ## build the HTML book
 	$(GOALWARD) book
@@ -34,6 +34,12 @@ claims: .venv/.lab ## every claim and its verdict
 
 assignments: .venv/.teach ## write student notebooks into assignments/release
 	$(GOALWARD) assignments release --out assignments
+
+planted: .venv/.test ## judge the planted answers of every assignment, and keep which passed
+	$(BIN)/pytest -n 2 --record tests/assignments/test_planted.py
+
+mutations: .venv/.test ## plant each known mistake in a copy of the library: do the tests see it?
+	$(BIN)/python tests/mutate.py $(ONLY)
 
 pins: .venv/.test ## resolve the pinned versions anew
 	$(BIN)/python tests/pins.py

@@ -162,8 +162,8 @@ def test_a_day_with_the_course(root: Path, capsys: pytest.CaptureFixture[str]) -
     wanted = "slug claim statement paper measured low high bound bound_from kind verdict seeds"
     assert all({*wanted.split(), "scale", "stale"} <= row.keys() for row in rows)
     assert [row["stale"] for row in rows] == [False, False]
-    assert "2 of 2 claims reproduced" in said("claims")
-    assert "1 of 1 claims reproduced" in said("claims", "welcome")
+    assert "2 of 2 claims of papers reproduced" in said("claims")
+    assert "1 of 1 claims of papers reproduced" in said("claims", "welcome")
 
     source = toy.source(root)
     source.write_text(source.read_text().replace("Two cells", "Three cells"))

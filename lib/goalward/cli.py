@@ -97,11 +97,20 @@ def _parser() -> argparse.ArgumentParser:
     book.add_argument("--out", type=Path, metavar="FOLDER", help="where the pages go")
     book.add_argument("--quiet", action="store_true", help="say only what goes wrong")
 
-    add(
+    doctor = add(
         "doctor",
         _doctor,
         "say what this machine can run, and about how long it takes",
-        "goalward doctor",
+        "goalward doctor --profile td_infonce --scale smoke",
+    )
+    doctor.add_argument(
+        "--profile",
+        nargs="+",
+        metavar="SLUG",
+        help="run these chapters from an empty cache, and say what they compile and cost",
+    )
+    doctor.add_argument(
+        "--scale", default="smoke", metavar="SCALE", help="the profile's scale: smoke or laptop"
     )
 
     from goalward.course.assignments.commands import register
@@ -191,8 +200,7 @@ def _need(extra: str) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     scale, jobs, timeout = options.scale, options.jobs, options.timeout
-    if scale not in SCALES:
-        raise Usage(f"no scale is called {scale!r}; there are {', '.join(SCALES)}")
+    _known_scale(scale)
     if jobs is not None and jobs < 1:
         raise Usage(f"--jobs is at least 1, not {jobs}")
     if timeout is not None and not timeout > 0:
@@ -213,6 +221,11 @@ def _run(options: argparse.Namespace) -> int:
     if options.prose:
         return _carry_prose(root, chosen)
     return _execute(root, chosen, scale, jobs, timeout or TIMEOUT[scale])
+
+
+def _known_scale(scale: str) -> None:
+    if scale not in SCALES:
+        raise Usage(f"no scale is called {scale!r}; there are {', '.join(SCALES)}")
 
 
 def _pair_assignments(root: Path, chosen: dict[str, Path]) -> None:
@@ -273,7 +286,7 @@ def _execute(
     width = max(len("chapter"), *(len(slug) for slug in chosen))
     print(f"{'chapter':<{width}}  seconds  claims  status")
     for result in results:
-        claims = f"{result.reproduced}/{len(result.claims)}" if result.claims else "–"
+        claims = f"{result.good}/{len(result.claims)}" if result.claims else "–"
         status = "failed" if result.problem else "recorded" if scale != "smoke" else "ran"
         if not result.problem and scale != "smoke" and not result.changed:
             status = "unchanged"
@@ -307,7 +320,7 @@ def _claims(options: argparse.Namespace) -> int:
     if not rows:
         print("no claims are recorded yet: `goalward run` records them")
         return 0
-    from goalward.course.claims import MARKS, format_measured
+    from goalward.course.claims import MARKS, format_measured, tally
 
     width = max(len(row["claim"]) for row in rows)
     heading = None
@@ -320,8 +333,7 @@ def _claims(options: argparse.Namespace) -> int:
             f"  {MARKS[row['verdict']]} {row['claim']:<{width}}  {format_measured(row):<24} "
             f"bound {row['bound']:<14} {row['verdict']}{mark}"
         )
-    good = sum(row["verdict"] == "reproduced" for row in rows)
-    print(f"{good} of {len(rows)} claims reproduced")
+    print(tally(rows))
     return 0
 
 
@@ -367,9 +379,18 @@ def _book(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from goalward.course.run.doctor import examine
+    root = _root()
+    if options.profile is None:
+        from goalward.course.run.doctor import examine
 
-    print("\n".join(examine(_root())))
+        print("\n".join(examine(root)))
+        return 0
+    from goalward.course import papers
+    from goalward.course.run.profile import profile, report
+
+    _known_scale(options.scale)
+    for slug, source in papers.choose(root, options.profile).items():
+        print("\n".join(report(profile(slug, source, options.scale))), flush=True)
     return 0
 
 

@@ -95,7 +95,7 @@ def test_under_a_run_claims_and_lead_picture_are_left(tmp_path, monkeypatch) -> 
     monkeypatch.setenv("GOALWARD_OUT", str(tmp_path))
     run_chapter()
     (row,) = json.loads((tmp_path / "claims.json").read_text(encoding="utf-8"))
-    assert (row["claim"], row["verdict"], row["scale"]) == ("one", "reproduced", "laptop")
+    assert (row["claim"], row["verdict"], row["scale"]) == ("one", "holds", "laptop")
     with Image.open(tmp_path / "lead.png") as lead:
         assert lead.width == int(figures.WIDTH * figures.DPI)
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -44,8 +45,8 @@ def test_an_interval_inside_is_allowed_and_one_across_is_not(edge, width) -> Non
 def test_exact_claims_are_judged_at_every_scale() -> None:
     for scale in ("smoke", "laptop", "gpu"):
         common = {**COMMON, "scale": scale, "kind": "exact", "bound": "<= 1e-5"}
-        assert claims.judge("a", "…", measured=1e-6, **common).verdict == claims.REPRODUCED
-        assert claims.judge("a", "…", measured=1e-4, **common).verdict == claims.NOT_REPRODUCED
+        assert claims.judge("a", "…", measured=1e-6, **common).verdict == claims.HOLDS
+        assert claims.judge("a", "…", measured=1e-4, **common).verdict == claims.DOES_NOT_HOLD
 
 
 @pytest.mark.parametrize(
@@ -62,9 +63,8 @@ def test_exact_claims_are_judged_at_every_scale() -> None:
     ],
 )
 def test_a_statistical_claim_needs_its_whole_interval(bound, null, verdict) -> None:
-    row = claims.judge(
-        "a", "…", measured=FIVE, kind="statistical", bound=bound, null=null, reason="r", **COMMON
-    )
+    common = {"measured": FIVE, "kind": "statistical", "bound": bound, "null": null, "reason": "r"}
+    row = claims.judge("a", "…", **{**COMMON, **common, "bound_from": "paper"})
     assert row.verdict == verdict
     assert row.seeds == 5
     assert (row.reason == "r") == (verdict != claims.REPRODUCED)
@@ -106,7 +106,87 @@ def test_the_table_escapes_and_explains() -> None:
     page = claims.to_html([row])
     assert "x &lt; y" in page
     assert "a &amp; b" in page
-    assert "not reproduced" in claims.to_text([row])
+    assert "does not hold" in claims.to_text([row])
+
+
+@pytest.mark.parametrize(
+    ("bound", "number", "tolerance", "verdict"),
+    [
+        (">= 8", None, "", claims.HOLDS),
+        (">= 10", None, "", claims.DOES_NOT_HOLD),  # whatever its direction: there is no paper
+        (">= 8", 9.0, "", claims.REPRODUCED),
+        (">= 8", 7.0, "", claims.REPRODUCED),
+        (">= 8", 10.0, "", claims.WEAKER),  # the bound is met, the paper's number is not
+        (">= 8", 10.0, "its spread is 2", claims.REPRODUCED),
+        ("> 8", 9.2, "", claims.WEAKER),
+        ("<= 12", 11.0, "", claims.REPRODUCED),
+        ("<= 12", 10.0, "", claims.WEAKER),
+        (">= 10", 20.0, "", claims.WEAKER),  # the direction alone
+        (">= 10", 20.0, "its spread is 10", claims.WEAKER),
+        ("in [8, 12]", 10.0, "", claims.REPRODUCED),
+        ("in [9.5, 12]", 10.0, "", claims.WEAKER),  # the direction alone
+    ],
+)
+def test_a_row_with_a_number_in_the_paper_is_held_against_it(
+    bound, number, tolerance, verdict
+) -> None:
+    evidence = {"measured": FIVE, "kind": "statistical", "null": 0.0, "bound_from": "prototype"}
+    row = claims.judge(
+        "a", "…", bound=bound, number=number, tolerance=tolerance, **{**COMMON, **evidence}
+    )
+    assert row.verdict == verdict
+
+
+def test_exact_rows_are_held_against_the_papers_number_too() -> None:
+    common = {**COMMON, "kind": "exact", "bound": "<= 0.5", "number": 0.2}
+    assert claims.judge("a", "…", measured=0.1, **common).verdict == claims.REPRODUCED
+    assert claims.judge("a", "…", measured=0.3, **common).verdict == claims.WEAKER
+    assert claims.judge("a", "…", measured=0.6, **common).verdict == claims.NOT_REPRODUCED
+
+
+def test_a_range_that_leaves_the_papers_number_out_is_refused() -> None:
+    with pytest.raises(ValueError, match="leaves the paper's number 3 out"):
+        claims.judge("a", "…", measured=1, kind="exact", bound="in [0, 2]", number=3.0, **COMMON)
+
+
+@pytest.mark.parametrize(
+    ("bound", "value", "text"),
+    [
+        ("in [1.1249, 1.1251]", 1.125, "1.125"),
+        ("< 0.5", 0.4999, "0.4999"),
+        (">= 10", 9.996, "9.996"),
+        (">= 0.1", 0.2, "0.200"),
+        ("<= 1e-7", 1.04e-7, "1.04e−07"),
+    ],
+)
+def test_a_number_never_looks_outside_a_bound_that_it_meets(bound, value, text) -> None:
+    row = claims.judge("a", "…", measured=value, kind="exact", bound=bound, **COMMON).row()
+    assert claims.format_measured(row) == text
+
+
+@given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6))
+def test_what_is_shown_lies_on_the_same_side(limit, value) -> None:
+    row = {"bound": f">= {limit!r}", "kind": "exact", "measured": value}
+    shown = float(claims.format_measured(row).replace("−", "-"))
+    assert (shown >= limit) == (value >= limit)
+
+
+def test_measured_paper_and_ratio_stand_side_by_side() -> None:
+    common = {**COMMON, "paper": "about 1500", "kind": "exact", "bound": ">= 100"}
+    row = claims.judge("a", "…", measured=3000.0, number=1500.0, **common).row()
+    assert claims.format_ratio(row) == "2.00"
+    assert re.search("3000.*about 1500.*2.00", claims.to_html([row]), re.DOTALL)
+    assert claims.format_ratio(row | {"number": 0.0}) == ""
+    assert claims.format_ratio(row | {"number": None}) == ""
+    loose = row | {"bound_from": "prototype", "tolerance": "its spread"}
+    assert claims.format_bound(loose) == ">= 100 (ours; its spread)"
+
+
+def test_rows_of_the_paper_and_of_ours_are_counted_apart() -> None:
+    words = (claims.REPRODUCED, claims.WEAKER, claims.NOT_REPRODUCED, claims.HOLDS)
+    said = claims.tally([{"verdict": word} for word in words])
+    assert said == "1 of 3 claims of papers reproduced, 1 weaker; 1 of 1 bounds of ours hold"
+    assert claims.tally([]) == "nothing judged"
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,20 @@ SOURCES = ("paper", "oracle", "prototype")
 REPRODUCED = "reproduced"
 WEAKER = "weaker than the paper"
 NOT_REPRODUCED = "not reproduced"
+HOLDS = "holds"
+DOES_NOT_HOLD = "does not hold"
 NOT_JUDGED = "not judged"
-MARKS = {REPRODUCED: "✔", WEAKER: "◐", NOT_REPRODUCED: "✘", NOT_JUDGED: "–"}
+MARKS = {
+    REPRODUCED: "✔",
+    WEAKER: "◐",
+    NOT_REPRODUCED: "✘",
+    HOLDS: "✔",
+    DOES_NOT_HOLD: "✘",
+    NOT_JUDGED: "–",
+}
+OF_THE_PAPER = (REPRODUCED, WEAKER, NOT_REPRODUCED)
+"""The verdicts of rows for which the paper has a number or an order; the others are of ours."""
+GOOD = (REPRODUCED, HOLDS)
 MIN_SEEDS = 5
 _BOUND = re.compile(r"\s*(<=|>=|<|>)\s*(\S+)\s*$")
 _RANGE = re.compile(r"\s*in\s*\[\s*([^,\s]+)\s*,\s*([^,\s]+)\s*\]\s*$")
@@ -53,6 +65,14 @@ class Bound:
             return self.low < low and high < self.high
         return self.low <= low and high <= self.high
 
+    def with_number(self, number: float) -> "Bound":
+        """The bound with the paper's number as its limit, where that asks for more."""
+        if math.isinf(self.high):
+            return Bound(max(self.low, number), self.high, self.strict and number <= self.low)
+        if math.isinf(self.low):
+            return Bound(self.low, min(self.high, number), self.strict and number >= self.high)
+        return self
+
     def has_direction(self, low: float, high: float, null: float) -> bool:
         """Whether [low, high] lies wholly on the bound's side of `null`."""
         if math.isinf(self.high):
@@ -80,6 +100,8 @@ class Claim:
     covers: str
     scale: str
     reason: str
+    number: float | None = None
+    tolerance: str = ""
 
     def row(self) -> dict[str, Any]:
         """The row as JSON takes it: an infinite number becomes a string."""
@@ -104,8 +126,15 @@ def judge(
     covers: str = "",
     null: float | None = None,
     reason: str = "",
+    number: float | None = None,
+    tolerance: str = "",
 ) -> Claim:
-    """Hold what was measured against a claim's bound.
+    """Hold what was measured against a claim's bound, and against the paper.
+
+    Where the paper has a number for this quantity, a row is `reproduced` if its whole interval
+    meets the bound and that number as well, `weaker than the paper` if it meets the bound alone, or
+    shows no more than the direction. Where the paper states an order (`bound_from="paper"`), the
+    bound is the paper's. All other rows are ours: they hold or they don't.
 
     Args:
         claim: a short identifier, unique in its chapter.
@@ -122,9 +151,13 @@ def judge(
         null: the value that means "no effect" (0 for a difference, 1 for a ratio): an interval
             that misses the bound but lies on its side of `null` is `weaker than the paper`.
         reason: why, for the reader, where the claim does not hold.
+        number: the paper's own number for what is measured, where it has one.
+        tolerance: how the bound follows from `number`, where it is looser than that: then meeting
+            the bound is enough.
 
     Raises:
-        ValueError: for an unknown kind or source, fewer than 5 seeds, or values that are NaN.
+        ValueError: for an unknown kind or source, fewer than 5 seeds, values that are NaN, or a
+            range that leaves the paper's number out.
     """
     if kind not in KINDS or bound_from not in SOURCES:
         raise ValueError(
@@ -135,6 +168,10 @@ def judge(
     from goalward.evaluation.intervals import interval as seeds_interval
 
     limits = Bound.parse(bound)
+    asked = limits if number is None or tolerance else limits.with_number(number)
+    ranged = not math.isinf(limits.low) and not math.isinf(limits.high)
+    if number is not None and ranged and not limits.allows(number, number):
+        raise ValueError(f"claim {claim!r}: {bound} leaves the paper's number {number:g} out")
     if kind == "exact":
         value = low = high = float(measured)
     elif interval is not None:
@@ -149,9 +186,13 @@ def judge(
     if math.isnan(value) or math.isnan(low) or math.isnan(high):
         raise ValueError(f"claim {claim!r}: what was measured is not a number")
 
-    if limits.allows(low, high):
+    met = limits.allows(low, high)
+    directed = null is not None and limits.has_direction(low, high, null)
+    if number is None and bound_from != "paper":
+        verdict = HOLDS if met else DOES_NOT_HOLD
+    elif met and asked.allows(low, high):
         verdict = REPRODUCED
-    elif kind == "statistical" and null is not None and limits.has_direction(low, high, null):
+    elif met or (kind == "statistical" and directed):
         verdict = WEAKER
     else:
         verdict = NOT_REPRODUCED
@@ -171,38 +212,79 @@ def judge(
         seeds=seeds,
         covers=covers,
         scale=scale,
-        reason=reason if verdict in (WEAKER, NOT_REPRODUCED) else "",
+        reason="" if verdict in (*GOOD, NOT_JUDGED) else reason,
+        number=number,
+        tolerance=tolerance,
     )
 
 
-def format_number(value: float | str) -> str:
-    """Three significant digits, in the shortest form."""
+def format_number(value: float | str, digits: int = 3) -> str:
+    """So many significant digits, in the shortest form."""
     value = float(value)
     if value == 0 or not math.isfinite(value):
         return f"{value:g}".replace("inf", "∞").replace("-", "−")
     if 0.001 <= abs(value) < 10_000:
-        digits = max(0, 2 - math.floor(math.log10(abs(value))))
-        return f"{value:.{digits}f}".replace("-", "−")
-    return f"{value:.1e}".replace("-", "−")
+        places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+        return f"{value:.{places}f}".replace("-", "−")
+    return f"{value:.{max(1, digits - 2)}e}".replace("-", "−")
 
 
 def format_measured(row: dict[str, Any]) -> str:
-    """The measured value with its interval, where it has one."""
-    text = format_number(row["measured"])
-    if row["kind"] == "exact":
-        return text
-    return f"{text} [{format_number(row['low'])}, {format_number(row['high'])}]"
+    """The measured value with its interval, where it has one.
+
+    Three digits, or as many as it takes for each number to look on its own side of the bound.
+    """
+    limits = Bound.parse(row["bound"])
+    shown = []
+    for name in ("measured",) if row["kind"] == "exact" else ("measured", "low", "high"):
+        value = float(row[name])
+        for digits in range(3, 18):
+            text = format_number(value, digits)
+            rounded = float(text.replace("−", "-").replace("∞", "inf"))
+            if limits.allows(rounded, rounded) == limits.allows(value, value):
+                break
+        shown.append(text)
+    return shown[0] if len(shown) == 1 else f"{shown[0]} [{shown[1]}, {shown[2]}]"
+
+
+def format_ratio(row: dict[str, Any]) -> str:
+    """Measured over the paper's number; empty where the paper has none, or it is zero."""
+    number = row.get("number")
+    if not number or not math.isfinite(float(row["measured"])):
+        return ""
+    return format_number(float(row["measured"]) / float(number))
+
+
+def format_bound(row: dict[str, Any]) -> str:
+    """The bound, where it comes from, and how it follows from the paper's number."""
+    source = row["bound_from"].replace("prototype", "ours")
+    return f"{row['bound']} ({'; '.join(filter(None, (source, row.get('tolerance'))))})"
+
+
+def tally(rows: Sequence[dict[str, Any]]) -> str:
+    """How many rows are as the paper says, and how many of our own hold, counted apart."""
+    paper = [r["verdict"] for r in rows if r["verdict"] in OF_THE_PAPER]
+    ours = [r["verdict"] for r in rows if r["verdict"] in (HOLDS, DOES_NOT_HOLD)]
+    said = []
+    if paper:
+        said.append(f"{paper.count(REPRODUCED)} of {len(paper)} claims of papers reproduced")
+        if weaker := paper.count(WEAKER):
+            said[-1] += f", {weaker} weaker"
+    if ours:
+        said.append(f"{ours.count(HOLDS)} of {len(ours)} bounds of ours hold")
+    return "; ".join(said) or "nothing judged"
 
 
 def to_html(rows: Sequence[dict[str, Any]]) -> str:
     """The rows as an accessible table."""
     columns: tuple[tuple[str, Callable[[dict[str, Any]], str]], ...] = (
         ("claim", lambda r: r["statement"]),
-        ("paper", lambda r: r["paper"]),
         ("measured", format_measured),
-        ("bound", lambda r: f"{r['bound']} ({r['bound_from'].replace('prototype', 'ours')})"),
+        ("paper", lambda r: r["paper"]),
+        ("ratio", format_ratio),
+        ("bound", format_bound),
         ("seeds", lambda r: "exact" if r["seeds"] is None else f"{r['seeds']} ({r['covers']})"),
-        ("verdict", lambda r: " ".join(filter(None, (MARKS[r["verdict"]], r["verdict"])))),
+        ("verdict", lambda r: f"{MARKS[r['verdict']]} {r['verdict']}"),
     )
     head = "".join(f'<th scope="col" style="text-align:left">{name}</th>' for name, _ in columns)
     body = ""

@@ -68,7 +68,7 @@ def test_smoke_records_nothing_and_gpu_only_its_record(tmp_path: Path) -> None:
     root = toy.repository(tmp_path, welcome=toy.QUICK)
     before = toy.tree(root)
     (result,) = run(root, "smoke")
-    assert (result.problem, result.reproduced) == ("", 1)
+    assert (result.problem, result.good) == ("", 1)
     assert result.claims[0]["scale"] == "smoke"
     assert toy.tree(root) == before
     (result,) = run(root, "gpu")
@@ -272,7 +272,7 @@ def test_the_course_api_leaves_its_claims_and_picture_reproducibly(tmp_path: Pat
     for root in (one, two):
         (result,) = run(root)
         assert result.problem == ""
-        assert (result.reproduced, len(result.claims)) == (1, 1)
+        assert (result.good, len(result.claims)) == (1, 1)
     assert notebook.verify(toy.source(one)) == []
     trees = [toy.tree(root) for root in (one, two)]
     records = [json.loads(tree.pop("figures/welcome/claims.json")) for tree in trees]

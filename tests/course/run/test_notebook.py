@@ -237,3 +237,27 @@ def test_the_source_wins_over_a_newer_notebook(jupyter) -> None:
     source.write_text(source.read_text().replace("value = 2", "value = 3"))
     os.utime(source, (1e9, 1e9))
     assert "value = 3" in manager.get(name)["content"]["cells"][1]["source"]
+
+
+def folded(path: Path, tags: str) -> Path:
+    path.write_text(f"# %% [markdown]\n# Hello.\n\n# %%{tags}\ndraw()\n", encoding="utf-8")
+    return path
+
+
+def test_a_cell_with_the_tag_is_folded_in_jupyterlab_too(tmp_path: Path) -> None:
+    source = folded(tmp_path / "chapter.py", ' tags=["hide-input"]')
+    cell = notebook.convert(source).cells[1]
+    assert cell.metadata == {"tags": ["hide-input"], "jupyter": {"source_hidden": True}}
+
+
+def test_a_pair_that_folds_other_cells_is_no_pair(tmp_path: Path) -> None:
+    source = folded(tmp_path / "chapter.py", ' tags=["hide-input"]')
+    write_pair(source)
+    assert notebook.verify(source) == []
+    folded(source, "")
+    (problem,) = notebook.verify(source)
+    assert "what is folded" in problem
+    assert "--prose" in problem
+    pair_of(source).write_text(notebook.write_text(notebook.with_prose(source)), encoding="utf-8")
+    assert notebook.verify(source) == []
+    assert "jupyter" not in notebook.read(pair_of(source)).cells[1].metadata

@@ -38,7 +38,7 @@ COURSE = (
     *_week(2, "The future by contrast", "td_infonce", "contrastive_rl"),
     *_week(3, "What the future is good for", "interpolation", "cvl"),
     *_week(4, "Hindsight and its limits", "imitating_past_successes", "stitching"),
-    *_week(5, "Distances", "horizon_generalization", "cmd"),
+    *_week(5, "Distances", "horizon_generalization", "temporal_distances"),
     *_week(6, "Shortest paths, shorter horizons", "tmd", "hiql"),
     *_week(7, "Exploring without rewards", "single_goal_crl", "emergent_exploration"),
     *_week(8, "Skills", "csf", "control_maximization"),

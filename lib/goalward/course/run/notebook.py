@@ -19,6 +19,8 @@ from goalward.course.papers import pair_of
 from goalward.course.run.fingerprint import hash_text, tree_text
 
 WIDGETS = "application/vnd.jupyter.widget-state+json"
+FOLDED = "hide-input"
+"""The tag of a cell that only draws or records: its code is one click away."""
 _MODEL_ID = re.compile(r"[0-9a-f]{32}")
 _METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -42,6 +44,9 @@ def convert(source: Path) -> NotebookNode:
         content = (cell.cell_type, cell.source)
         seen[content] = seen.get(content, 0) + 1
         cell.id = hash_text(source.stem, *content, str(seen[content]))[:12]
+        if FOLDED in cell.metadata.get("tags", []):
+            # The book folds a cell by its tag, JupyterLab by this.
+            cell.metadata["jupyter"] = {"source_hidden": True}
     nb.nbformat, nb.nbformat_minor = 4, 5
     return nb
 
@@ -149,7 +154,7 @@ def verify(source: Path) -> list[str]:
         )
     elif _prose(nb) != _prose(fresh):
         problems.append(
-            f"the prose of {pair.name} is not that of {source.name}: "
+            f"the prose, or what is folded, of {pair.name} is not that of {source.name}: "
             f"`goalward run --prose {source.stem}`"
         )
     problems += [f"{pair.name}: {line}" for line in faults(nb)]
@@ -207,4 +212,8 @@ def _code(nb: NotebookNode) -> list[str]:
 
 
 def _prose(nb: NotebookNode) -> list[tuple[int, str]]:
-    return [(i, cell.source) for i, cell in enumerate(nb.cells) if cell.cell_type != "code"]
+    """Where each text stands, and which cells are folded."""
+    return [
+        (i, str(cell.metadata.get("jupyter")) if cell.cell_type == "code" else cell.source)
+        for i, cell in enumerate(nb.cells)
+    ]
