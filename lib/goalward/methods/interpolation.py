@@ -151,9 +151,17 @@ def temporal_logits(
 
     The sum over coordinates, not the mean: the scale is what makes the exponential a density ratio.
     """
-    mapped = past @ A.T
-    squares = jnp.sum(mapped**2, axis=-1)[:, None] + jnp.sum(future**2, axis=-1)
-    return mapped @ future.T - 0.5 * squares
+    return _half_squares(past @ A.T, future)
+
+
+def _half_squares(x: Float[Array, "*batch d"], y: Float[Array, "m d"]) -> Array:
+    """Minus half the squared distance of every x to every y, by a product: no array of differences.
+
+    Far from the origin the product loses them all to rounding, so it counts from the y's mean.
+    """
+    centre = jax.lax.stop_gradient(jnp.mean(y, axis=0))
+    x, y = x - centre, y - centre
+    return x @ y.T - 0.5 * (jnp.sum(x**2, axis=-1)[..., None] + jnp.sum(y**2, axis=-1))
 
 
 def cayley(X: Float[Array, "d d"]) -> Float[Array, "d d"]:
@@ -178,8 +186,7 @@ def dual_norm_penalty(
 
 def nearest(bank: Float[Array, "m d"], queries: Float[Array, "*batch d"]) -> Int[Array, "*batch"]:
     """Index of the bank's entry nearest to each query: how a representation is decoded."""
-    squared = jnp.sum(bank**2, axis=-1) - 2 * queries @ bank.T
-    return jnp.argmin(squared, axis=-1)
+    return jnp.argmax(_half_squares(queries, bank), axis=-1)
 
 
 @dataclass(frozen=True)
