@@ -25,12 +25,11 @@
 # - plan through a maze with representations alone, and measure how far that carries.
 
 # %%
-import jax
-import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 
 from goalward.course import chapter, figures
+from goalward.methods.interpolation import GaussMarkov
 
 here = chapter.begin("interpolation")
 
@@ -38,14 +37,12 @@ here = chapter.begin("interpolation")
 # First the question as a picture. A point moves in the plane: each step turns it by 23 degrees,
 # pulls it a little towards the middle and adds noise. You see it twice, ten steps apart.
 
-# %%
-from goalward.methods.interpolation import GaussMarkov
-
+# %% tags=["hide-input"]
 n, angle, rho = 9, 0.4, 0.97
 turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 chain = GaussMarkov(turn / rho, rho**2 / (1 - rho**2))
 start, end = np.sqrt(chain.c) * np.array([[1.2, 0.0], [-0.75, -0.9]])
-rng = np.random.default_rng(0)
+_rng = np.random.default_rng(0)
 
 
 def draw_posterior(ax, chain, start, end, n):
@@ -67,7 +64,7 @@ def draw_posterior(ax, chain, start, end, n):
 
 
 fig, ax = plt.subplots(figsize=(6.4, 3.8))
-for path in chain.sample(rng.normal(size=(6, n, 2)), start, end):
+for path in chain.sample(_rng.normal(size=(6, n, 2)), start, end):
     ax.plot(
         *np.vstack([start, path, end]).T,
         color=figures.COLORS["muted"],
@@ -102,17 +99,17 @@ here.show(
 size = here.sizes(
     #              smoke  laptop  gpu
     seeds=        (5,     5,      10),
-    chain_steps=  (60,    800,    10_000),
-    steps=        (60,    800,    100_000),
+    chain_steps=  (20,    800,    10_000),
+    steps=        (20,    800,    100_000),
     step_size=    (3e-3,  3e-3,   3e-4),
     batch=        (64,    128,    256),
-    series=       (60,    400,    2_000),
+    series=       (20,    400,    2_000),
     code=         (8,     8,      32),
     blocks=       (0,     0,      5),
     test_series=  (20,    50,     200),
-    trips=        (60,    200,    500),
-    walk_steps=   (200,   200,    600),
-    bank=         (1_200, 4_000,  20_000),
+    trips=        (20,    200,    500),
+    walk_steps=   (20,    200,    600),
+    bank=         (400,   4_000,  20_000),
 )  # fmt: skip
 
 # %% [markdown]
@@ -198,9 +195,13 @@ size = here.sizes(
 # %%
 from inspect import getsource
 
+import jax
+import jax.numpy as jnp
+
 from goalward.losses.contrastive import info_nce
 from goalward.methods import interpolation as method
 
+rng = np.random.default_rng(1)
 past, future, A, c = (
     *rng.normal(size=(2, 3, 2)),
     np.array([[0.9, -0.5], [0.3, 0.7]]),
@@ -224,8 +225,8 @@ eta[:d], eta[-d:] = A @ past[0], A.T @ future[0]
 by_hand = np.linalg.solve(M, eta).reshape(steps_between, d)
 
 by_library, _ = GaussMarkov(A, c).waypoints(past[0], future[0], steps_between)
-logits = method.temporal_logits(*map(jnp.asarray, (past, future, A)))
-print(f"loss by hand {loss:.6f}, by the library {info_nce(logits):.6f}")
+by_logits = jax.jit(lambda *given: info_nce(method.temporal_logits(*given)))
+print(f"loss by hand {loss:.6f}, by the library {by_logits(past, future, A):.6f}")
 print(
     f"waypoints by hand against the library: {np.abs(by_hand - by_library).max():.0e}"
 )
@@ -297,7 +298,7 @@ print(f"waypoints against brute force, mean and covariance: {worst:.0e}")
 print(f"one step back against the OU chain: {worst_back:.0e}")
 print(f"A = I, c = 1,000,000: distance from the straight line {off_line:.0e}")
 
-# %%
+# %% tags=["hide-input"]
 precision = chain.precision(6)
 fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.9))
 for ax, matrix, title in (
@@ -348,6 +349,7 @@ import optax
 from goalward.data import series
 from goalward.nets.mlp import MLP, ResidualMLP
 from goalward.training.loop import train
+from goalward.training.together import Together
 
 rho = 0.9
 theory = {
@@ -384,18 +386,18 @@ def descent(steps):
     )
 
 
-worlds = jax.vmap(hidden_chain)(jax.random.split(jax.random.key(0), size.seeds))
+worlds = jax.jit(jax.vmap(hidden_chain))(
+    jax.random.split(jax.random.key(0), size.seeds)
+)
 one_way = method.TemporalContrastive(
     MLP((64, 64, 4)), chain_pairs, descent(size.chain_steps), learning_rate=4e-3
 )
 learners = {"one-directional": one_way, "symmetric": replace(one_way, symmetric=True)}
-learned = {
-    name: train(
-        learner, worlds, jax.random.key(1), size.chain_steps,
-        seeds=size.seeds, data_axis=0, progress=here.progress(name),
-    )[0].params
-    for name, learner in learners.items()
-}  # fmt: skip
+trained, _ = train(
+    Together(tuple(learners.values())), worlds, jax.random.key(1), size.chain_steps,
+    seeds=size.seeds, data_axis=0, progress=here.progress("both losses"),
+)  # fmt: skip
+learned = dict(zip(learners, jax.device_get(trained.params), strict=True))
 
 
 # %% [markdown]
@@ -412,24 +414,27 @@ def pick(tree, *index):
     return jax.tree.map(lambda leaf: leaf[index], tree)
 
 
-def against_exact(learner, params, world, seed):
+@jax.jit
+def encode_chain(params, z, world):
+    """Codes of hidden states; both losses train encoders of one shape."""
+    return one_way.encode(params, series.sine_lift(z, world["columns"]))
+
+
+def against_exact(params, world, seed):
     """Scale, singular values and errors of one seed's learned chain, in double precision."""
     z = np.random.default_rng(seed).normal(size=(5_400, 4))
 
-    def encode(z):
-        x = series.sine_lift(jnp.asarray(z, jnp.float32), world["columns"])
-        return np.asarray(learner.encode(params, x), float)
-
-    codes = encode(z[:5_000])
+    all_codes = np.asarray(encode_chain(params, z, world), float)
+    codes, code_ends = all_codes[:5_000], all_codes[5_000:].reshape(2, 200, 4)
     affine, *_ = np.linalg.lstsq(np.c_[z[:5_000], np.ones(5_000)], codes, rcond=None)
     z_ends, exact_c = z[5_000:].reshape(2, 200, 4), rho**2 / (1 - rho**2)
     exact_chain = GaussMarkov(np.asarray(world["Q"], float) / rho, exact_c)
     exact_z = exact_chain.smooth(*(np.sqrt(exact_c) * z_ends), 5)[0] / np.sqrt(exact_c)
     exact = exact_z @ affine[:4] + affine[4]
     learned_chain = GaussMarkov(np.asarray(params["A"], float), np.mean(codes**2))
-    ours = learned_chain.smooth(*map(encode, z_ends), 5)[0]
+    ours = learned_chain.smooth(*code_ends, 5)[0]
     fraction = (np.arange(1, 6) / 6)[:, None]
-    ends = [encode(z)[:, None] for z in z_ends]
+    ends = code_ends[:, :, None]
     straight = (1 - fraction) * ends[0] + fraction * ends[1]
     return {
         "scale": np.trace(np.cov(codes.T)) / 4,
@@ -442,10 +447,10 @@ def against_exact(learner, params, world, seed):
 
 results = {
     name: [
-        against_exact(learner, pick(learned[name], s), pick(worlds, s), s)
+        against_exact(pick(learned[name], s), pick(worlds, s), s)
         for s in range(size.seeds)
     ]
-    for name, learner in learners.items()
+    for name in learners
 }
 
 
@@ -457,7 +462,7 @@ for name in learners:
     print(f"{name}: relative error of the waypoints {by_seed(name, 'error').mean():.4f}, "
           f"of a straight line {by_seed(name, 'line error').mean():.2f}")  # fmt: skip
 
-
+# %% tags=["hide-input"]
 fig, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.2), width_ratios=(1, 1.15))
 exact, ours, straight = results["one-directional"][0]["means"]
 for points, color, name, at in (
@@ -495,8 +500,13 @@ here.show(
 # %% [markdown]
 # Theory predicts the numbers before training starts: both the scale and the matrix. The symmetric
 # loss ends elsewhere, where its theory says. Its pair $(A,c)$ is not consistent, and its waypoints
-# are about ten times less exact, though still within one percent. Measured scales sit a little below
-# theory; a finite batch and a finite number of steps do that.
+# are about ten times less exact, though still within one percent.
+#
+# Measured scales sit a little below theory. For the one-directional loss the size of the batch is not
+# the cause: the log ratio is its best critic among 16 candidates as among infinitely many, so its
+# optimum is 4.263 for every batch. The symmetric loss does depend on the batch. Its optimum, worked
+# out apart from this page, is 4.67 for batches of 16 and 4.85 without end; that explains less than
+# half of what is missing there. The rest we did not trace.
 #
 # ## Spirals: the same learner on data that is not Gaussian at all
 #
@@ -515,6 +525,7 @@ here.show(
 
 # %%
 from goalward.envs.point_maze import PointMaze
+from goalward.evaluation.horizon import success_by_distance
 from goalward.evaluation.rollouts import rollouts
 from goalward.tabular.grid import Grid
 
@@ -556,12 +567,13 @@ shows = {
     "bent spirals": lambda x: series.tanh_lift(x, layer),
     "maze": lambda x: series.tanh_lift(2 * (x - centre) / centre.max(), layer),
 }
-spirals = jax.vmap(lambda key: series.spirals(key, size.series))(keys)
+spirals = jax.jit(jax.vmap(lambda key: series.spirals(key, size.series)))(keys)
 states = dict(
     zip(shows, (spirals, spirals, jax.jit(jax.vmap(walks))(keys)), strict=True)
 )
-raw = {world: shows[world](states[world]) for world in shows}
-observations = {w: jax.vmap(series.standardise)(x, x) for w, x in raw.items()}
+raw = {world: jax.jit(shows[world])(states[world]) for world in shows}
+standardise = jax.jit(jax.vmap(series.standardise))
+observations = {world: standardise(x, x) for world, x in raw.items()}
 print("seeds, series, time, observation:", observations["maze"].shape)
 
 # %% [markdown]
@@ -572,8 +584,8 @@ print("seeds, series, time, observation:", observations["maze"].shape)
 # straight line in the plane itself, and *no plan*, the goal repeated.
 #
 # **Tuning, and where it was not even.** All three networks share encoder, code size, optimiser, step
-# size, batch and number of steps. Each has one setting of its own, fixed beforehand: our bound on the
-# mean square is 50, VIP's discount is the authors' 0.98, PCA keeps the authors' two components.
+# size, batch and number of steps, and one compiled loop. Each has one setting of its own, fixed
+# beforehand: our aim for the mean square is 50, VIP's discount is the authors' 0.98, PCA keeps the authors' two components.
 # Stride and number of waypoints are the same for all. But while building the chapter we tried
 # several strides, lifts, depths, numbers of steps and of waypoints, and looked at *our* method only
 # when choosing. The rivals got no such attention. Read the margins with that in mind: those on the
@@ -602,84 +614,86 @@ autoencoder = Autoencoder(
 )
 
 
-def fit(name, learner, worlds):
-    """Parameters by world and seed; worlds and seeds share one vmapped axis."""
-    data = jnp.concatenate([observations[world] for world in worlds])
-    trained, _ = train(
-        learner, data, jax.random.key(4), size.steps,
-        seeds=len(data), data_axis=0, progress=here.progress(name),
-    )  # fmt: skip
-    rows, params = iter(range(len(data))), jax.device_get(trained.params)
-    return {
-        (name, w, s): pick(params, next(rows))
-        for w in worlds
-        for s in range(size.seeds)
-    }
-
-
-bent = ["bent spirals", "maze"]
-weights = (
-    fit("ours", ours, list(shows))
-    | fit("VIP", vip, bent)
-    | fit("autoencoder", autoencoder, bent)
-)
 encoders = {"ours": ours, "VIP": vip, "autoencoder": autoencoder}
+rows = jnp.concatenate([observations[world] for world in shows])
+trained, _ = train(
+    Together(tuple(encoders.values())), rows, jax.random.key(4), size.steps,
+    seeds=len(rows), data_axis=0, progress=here.progress("three encoders"),
+)  # fmt: skip
+weights = {  # by world and method, with a leading axis over seeds
+    world: {
+        name: jax.tree.map(lambda leaf, at=at: leaf[at : at + size.seeds], params)
+        for name, params in zip(encoders, trained.params, strict=True)
+    }
+    for world, at in zip(shows, range(0, len(rows), size.seeds), strict=True)
+}
 
 
 # %% [markdown]
-# One function makes every method's plan for one world and seed. `bank` is a sample of training
-# states with their observations; `starts` and `ends` are positions in the plane, shown to the
-# methods as observations.
+# One function makes every method's plans for one world: from positions in the plane and what they look
+# like, for a bank of training states, the starts and the ends. Three more plans are variants of ours, for
+# later: the formula with $A$ replaced by the nearest rotation, with a hundred times the measured $c$,
+# and with half as many waypoints.
 
 
 # %%
-@partial(jax.jit, static_argnames=("world", "n"))
-def plans(world, params, bank, reference, starts, ends, n):
-    """Waypoints in the plane, (pairs, n, 2), by each method."""
+def nearest_rotation(chain):
+    left, _, right = jnp.linalg.svd(chain.A)
+    return GaussMarkov(left @ right, chain.c)
 
-    def show(x):
-        return series.standardise(shows[world](x), reference)
 
-    def decode(encode, between):
-        bank_codes = encode(show(bank))
-        codes = between(bank_codes, encode(show(starts)), encode(show(ends)))
-        return bank[method.nearest(bank_codes, codes)]
+@partial(jax.jit, static_argnames="n")
+def plans(params, places, seen, n):
+    """Waypoints in the plane, (seeds, pairs, n, 2), by each method."""
 
-    def line(bank_codes, first, last):
-        return straight_line(first, last, n)
+    def one_seed(params, places, seen):
+        bank, starts, ends = places
 
-    def posterior(bank_codes, first, last):
-        return ours.chain(params["ours"], bank_codes).waypoints(first, last, n)[0]
+        def decode(encode, between):
+            codes = [encode(x) for x in seen]
+            return bank[method.nearest(codes[0], between(*codes))]
 
-    encode = {name: partial(encoders[name].encode, params[name]) for name in params}
-    return {
-        "ours": decode(encode.pop("ours"), posterior),
-        "line in our codes": decode(partial(ours.encode, params["ours"]), line),
-        **{name: decode(encode[name], line) for name in encode},
-        "PCA": decode(fit_pca(show(bank), 2).encode, line),
-        "straight line": straight_line(starts, ends, n),
-        "no plan": repeat_goal(ends, n),
-    }
+        def line(bank_codes, first, last):
+            return straight_line(first, last, n)
+
+        def formula(change=lambda chain: chain, repeats=1):
+            def between(bank_codes, first, last):
+                chain = change(ours.chain(params["ours"], bank_codes))
+                mean, _ = chain.waypoints(first, last, -(-n // repeats))
+                return jnp.repeat(mean, repeats, axis=-2)[..., :n, :]
+
+            return decode(partial(ours.encode, params["ours"]), between)
+
+        encode = {name: partial(encoders[name].encode, params[name]) for name in params}
+        return {
+            "ours": formula(),
+            "line in our codes": decode(encode["ours"], line),
+            "VIP": decode(encode["VIP"], line),
+            "autoencoder": decode(encode["autoencoder"], line),
+            "PCA": decode(fit_pca(seen[0], 2).encode, line),
+            "straight line": straight_line(starts, ends, n),
+            "no plan": repeat_goal(ends, n),
+            "A a rotation": formula(nearest_rotation),
+            "weak pull": formula(lambda chain: GaussMarkov(chain.A, 100 * chain.c)),
+            "half the waypoints": formula(repeats=2),
+        }
+
+    return jax.vmap(one_seed)(params, places, seen)
 
 
 def plans_of_seeds(world, starts, ends, n):
-    """The same for all seeds of a world; arrays get a leading axis over seeds."""
+    """All seeds' plans between positions of a world."""
     every = max(1, size.series * 61 // size.bank)
-    out = []
-    for s in range(size.seeds):
-        bank = states[world][s].reshape(-1, 2)[::every]
-        params = {
-            name: weights[name, world, s]
-            for name in encoders
-            if (name, world, s) in weights
-        }
-        out.append(plans(world, params, bank, raw[world][s], starts[s], ends[s], n))
-    return {name: np.stack([o[name] for o in out]) for name in out[0]}
+    bank = states[world].reshape(size.seeds, -1, 2)[:, ::every]
+    places = [jnp.asarray(x) for x in (bank, starts, ends)]
+    seen = [standardise(shows[world](x), raw[world]) for x in places]
+    return jax.device_get(plans(weights[world], places, seen, n))
 
 
-new = jax.vmap(
-    lambda key: series.spirals(jax.random.fold_in(key, 1), size.test_series)
+new = jax.jit(
+    jax.vmap(lambda k: series.spirals(jax.random.fold_in(k, 1), size.test_series))
 )(keys)
+new = np.asarray(new)
 truth = new[:, :, stride:60:stride]
 spiral_plans = {
     world: plans_of_seeds(world, new[:, :, 0], new[:, :, 60], 9)
@@ -692,6 +706,8 @@ errors = {
     }
     for world, found in spiral_plans.items()
 }
+
+# %% tags=["hide-input"]
 colors = {
     "ours": "ours", "line in our codes": "sixth", "VIP": "second", "autoencoder": "third",
     "PCA": "fourth", "straight line": "fifth", "no plan": "muted",
@@ -728,7 +744,7 @@ here.show(
     lead=True,
 )
 
-# %%
+# %% tags=["hide-input"]
 fig, axes = plt.subplots(1, 2, figsize=(6.4, 3.0), sharey=True, sharex=True)
 order = list(colors)[::-1]
 for ax, (world, error) in zip(axes, errors.items(), strict=True):
@@ -748,23 +764,45 @@ here.show(
     "autoencoder, PCA and the straight line are close together; no plan is worst.",
     caption="Mean squared distance between inferred and true waypoints, one dot a seed. The straight "
     "line in *our own* codes is as bad as the rivals: the codes alone do not help, the matrix that "
-    "turns them does. (VIP and the autoencoder are trained on the bent spirals only.)",
+    "turns them does.",
 )
 
 # %% [markdown]
 # Look at the row *line in our codes*. Same encoder, same decoding; only $A$ is replaced by the
 # identity. Nearly all of the gain is gone. On data that turns, interpolation is not enough, and the
-# general formula is. (Our waypoints on the bent spirals lie a little inside. A possible reason, untested: a
-# posterior mean is pulled towards the origin of the codes, and these codes are not quite the chain
-# of the theory, as a diagnostic near the end shows. On the flat spirals the pull is gone.)
+# general formula is.
+#
+# Our waypoints on the bent spirals lie inside the spiral all the same: a quarter of the radius is
+# missing. Is it the *pull*, the posterior mean drawn towards the origin? Then a larger $c$ should help,
+# since the pull is $1/c$. Or is it the *stretch*: is $A$ no rotation here?
+
+# %%
+for world, error in errors.items():
+    long = np.linalg.norm(truth, axis=-1)
+    for name in ("ours", "weak pull", "A a rotation"):
+        radius = np.linalg.norm(spiral_plans[world][name], axis=-1) / long
+        print(f"{world}, {name:13s} error {error[name].mean():.3f}, "
+              f"radius {radius.mean():.2f} of the true one")  # fmt: skip
+    now, later = (observations[world][:, :, t] for t in (24, 30))
+    own = weights[world]["ours"]
+    encode = jax.jit(jax.vmap(ours.encode))
+    codes, after = encode(own, now), encode(own, later)
+    c = jnp.mean(codes**2, axis=(1, 2))
+    ahead = jnp.einsum("sij,snj->sni", own["A"], codes) * (c / (c + 1))[:, None, None]
+    stretch = jnp.linalg.norm(ahead, axis=-1) / jnp.linalg.norm(after, axis=-1)
+    print(f"{world}, length of the predicted code over that of the true one "
+          f"{jnp.mean(stretch):.3f}\n")  # fmt: skip
+
+# %% [markdown]
+# @@SPIRAL@@
 #
 # Forward and backward inference come from the same $A$: equation (1) from the code of a state in the
 # middle, equation (2) for what came before.
 
-# %%
-bank = states["bent spirals"][0].reshape(-1, 2)
-params = weights["ours", "bent spirals", 0]
-codes = ours.encode(params, observations["bent spirals"][0].reshape(-1, 46))
+# %% tags=["hide-input"]
+bank = np.asarray(states["bent spirals"][0]).reshape(-1, 2)
+params = pick(weights["bent spirals"]["ours"], 0)
+codes = jax.jit(ours.encode)(params, observations["bent spirals"][0].reshape(-1, 46))
 learned_chain = ours.chain(params, codes)
 seen = series.standardise(
     shows["bent spirals"](new[0, example, 30]), raw["bent spirals"][0]
@@ -818,23 +856,42 @@ def follow(observation, goal, carry, key):
 @jax.jit
 def walk(starts, plan, key):
     carry = (plan, jnp.zeros(len(plan), int))
-    return rollouts(maze, follow, starts, key, size.walk_steps, carry)
+    walked = rollouts(maze, follow, starts, key, size.walk_steps, carry)
+    return walked.success, walked.states.observation
 
 
-trips = jax.vmap(lambda key: jax.vmap(maze.reset)(jax.random.split(key, size.trips)))(
-    keys
-)
-cells = np.asarray(maze.cell(trips.observation)), np.asarray(maze.cell(trips.goal))
+trips = jax.jit(
+    jax.vmap(lambda key: jax.vmap(maze.reset)(jax.random.split(key, size.trips)))
+)(keys)
+goals = np.asarray(trips.goal)
+cells = np.asarray(maze.cell(trips.observation)), np.asarray(maze.cell(goals))
 distance = grid.distances[cells]
-maze_plans = plans_of_seeds("maze", trips.observation, trips.goal, 20)
-success, example_walk = {}, {}
-for name, plan in maze_plans.items():
-    whole = np.concatenate([plan, np.asarray(trips.goal)[:, :, None]], axis=2)
-    flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), (trips, whole))
-    walked = walk(*flat, jax.random.key(5))
-    success[name] = np.asarray(walked.success).reshape(distance.shape)
-    example_walk[name] = np.asarray(walked.states.observation[: size.trips])
+maze_plans = plans_of_seeds("maze", trips.observation, goals, 20)
+every_plan = np.stack(list(maze_plans.values()))
+whole = np.concatenate(
+    [every_plan, np.broadcast_to(goals[:, :, None], (*every_plan.shape[:3], 1, 2))], 3
+)
+starts = jax.tree.map(
+    lambda leaf: np.concatenate([np.asarray(leaf)] * len(every_plan)).reshape(
+        -1, *leaf.shape[2:]
+    ),
+    trips,
+)
+done, ways = walk(starts, whole.reshape(-1, *whole.shape[3:]), jax.random.key(5))
+success = dict(
+    zip(maze_plans, np.asarray(done).reshape(-1, *distance.shape), strict=True)
+)
+ways = np.asarray(ways).reshape(*every_plan.shape[:3], -1, 2)
+example_walk = {name: ways[i, 0] for i, name in enumerate(maze_plans)}
+edges = np.array([0, 3, 6, 9, 12, 24])
+reached = {
+    name: np.array(
+        [success_by_distance(*pair, edges) for pair in zip(ok, distance, strict=True)]
+    )
+    for name, ok in success.items()
+}
 
+# %% tags=["hide-input"]
 far = distance[0] >= 12
 solved = far & success["ours"][0] & ~success["no plan"][0]
 trip = np.flatnonzero(solved)[0] if solved.any() else int(np.argmax(distance[0]))
@@ -857,28 +914,20 @@ here.show(
     "stuck.",
 )
 
-# %%
+# %% tags=["hide-input"]
 from itertools import pairwise
 
-from goalward.evaluation.horizon import success_by_distance
-
-edges = np.array([0, 3, 6, 9, 12, 24])
-reached = {
-    name: np.array(
-        [success_by_distance(*pair, edges) for pair in zip(ok, distance, strict=True)]
-    )
-    for name, ok in success.items()
-}
 fig, ax = plt.subplots(figsize=(6.4, 3.6))
 middles = np.arange(len(edges) - 1)
-for name, values in reached.items():
+for name in colors:
+    values = reached[name]
     style = {"lw": 2.5} if name == "ours" else {"lw": 1.3}
     figures.band(
         ax, middles, np.nan_to_num(values), figures.COLORS[colors[name]], **style
     )
 height = -1.0
 for value, name in sorted(
-    (np.nan_to_num(v)[:, -1].mean(), name) for name, v in reached.items()
+    (np.nan_to_num(reached[name])[:, -1].mean(), name) for name in colors
 ):
     height = max(value, height + 0.075)  # one label above the other
     figures.direct_label(
@@ -901,23 +950,34 @@ here.show(
 )
 
 # %% [markdown]
-# Two things to notice. On short trips our plan is *worse* than none: with 20 strides to spend and
-# two cells to go, the most likely way wanders about, and a decoded waypoint may lie around a corner.
-# The number of strides is part of the question, and we gave the wrong one. (The chain could be
-# asked: the density of the end after $k$ steps from the start is Gaussian too, so the likeliest $k$
-# is one more closed form.)
-#
-# And the straight line *in our codes* is a strong plan here: better up to about six cells, level
-# with the formula further out, where the intervals of the two overlap. Wandering has no direction,
-# so $A$ has little to turn, and this is nearly the special case of the title. What carries the trip is
-# that the codes were learned from time: the same straight line in the codes of PCA or an
-# autoencoder, which never saw a clock, goes through walls.
+# Two things to notice. On short trips our plan is *worse* than none, and the straight line *in our
+# codes* is a strong plan: better than ours up to about six cells, level with it further out. Both have
+# one cause, which the variants of our formula show.
+
+# %%
+for name in ("no plan", "ours", "half the waypoints", "weak pull", "line in our codes"):
+    near, distant = (reached[name][:, k] for k in (0, -1))
+    print(f"{name:19s} success up to 3 cells {np.nanmean(near):.2f}, "
+          f"over 12 cells {np.nanmean(distant):.2f}")  # fmt: skip
+A, c = [], []
+for s in range(size.seeds):
+    chain = ours.chain(
+        pick(weights["maze"]["ours"], s),
+        jax.jit(ours.encode)(pick(weights["maze"]["ours"], s), observations["maze"][s]),
+    )
+    A.append(np.linalg.svd(chain.A, compute_uv=False))
+    c.append(float(chain.c))
+print(f"singular values of A {np.min(A):.2f} to {np.max(A):.2f}, "
+      f"c {min(c):.1f} to {max(c):.1f}")  # fmt: skip
+
+# %% [markdown]
+# @@MAZE@@
 #
 # ## Play: the exact answer, by correlation and angle
 #
 # Two sliders over the exact posterior in the plane, with nine waypoints between two fixed points.
 
-# %%
+# %% tags=["hide-input"]
 correlations, angles = [0.5, 0.9, 0.99, 0.999], [0.0, 0.15, 0.4]
 
 
@@ -962,7 +1022,7 @@ here.explore(
 # seed. And the plan that comes closest to ours there, the straight line in our own codes, is not
 # among their rivals, since the paper does not compare with it.
 
-# %%
+# %% tags=["hide-input"]
 here.claim(
     "conditional",
     "The waypoint formula is the exact conditional of the joint Gaussian, mean and covariance "
@@ -1008,7 +1068,7 @@ for name, claim in (("one-directional", "scale"), ("symmetric", "symmetric_scale
         covers=both,
     )  # fmt: skip
 for world, error in errors.items():
-    rivals = np.min([error[name] for name in error if name != "ours"], axis=0)
+    rivals = np.min([error[name] for name in colors if name != "ours"], axis=0)
     here.claim(
         world.replace(" ", "_"),
         f"Waypoint error on {world}, over that of the best of the six other plans",
@@ -1029,14 +1089,15 @@ here.claim(
     paper="positive (figure)", measured=far_success["ours"] - best_rival, bound="> 0",
     bound_from="paper", kind="statistical", covers=both, null=0.0,
 )  # fmt: skip
+near_success = {name: reached[name][:, 0] for name in ("ours", "no plan")}
 here.claim(
     "maze_slower_fall",
-    "Share of success lost between trips of at most 3 and of more than 9 cells, minus the share that "
-    "no plan loses",
-    paper="negative (figure)", bound="< 0", bound_from="paper", kind="statistical", covers=both,
-    measured=far_success["no plan"] / reached["no plan"][:, 0]
-    - far_success["ours"] / reached["ours"][:, 0],
-    null=0.0,
+    "Success lost between trips of at most 3 and of more than 9 cells, minus what no plan "
+    "loses",
+    paper="negative (figure)", bound="< 0", bound_from="paper", kind="statistical",
+    covers=both, null=0.0,
+    measured=(near_success["ours"] - far_success["ours"])
+    - (near_success["no plan"] - far_success["no plan"]),
 )  # fmt: skip
 here.conclude()
 
@@ -1050,10 +1111,10 @@ here.conclude()
 # 3. **Pairs.** The authors draw geometric offsets ($\gamma=0.9$); we use a fixed stride of 6, so that
 #    one step of the chain is one stride. Mixed offsets blur a rotation: averaging over many angles
 #    leaves little of any.
-# 4. **Scale.** The authors aim at $c=10$ and plan with 10. We bound the mean square by 50 and plan
-#    with the measured value.
-# 5. **Size.** 32 numbers a code, 5 residual blocks, batches of 256 and 100,000 steps there; 8, 1,
-#    128 and 1,500 here (`gpu` uses theirs).
+# 4. **Scale.** The authors aim at $c=10$ and plan with 10. We aim at 50, which 800 steps do not
+#    enforce (below), and plan with the measured value.
+# 5. **Size.** 32 numbers a code, 5 residual blocks, batches of 256 and 100,000 steps there; 8, none,
+#    128 and 800 here (`gpu` uses theirs).
 # 6. **Data.** The paper's maze is D4RL's `maze2d-large` with recorded trips to goals; ours has the
 #    same layout, a point mass without inertia, and aimless wandering. Its 39- and 46-dimensional
 #    series come from a robot hand; ours are spirals and positions bent into 46 dimensions.
@@ -1071,11 +1132,14 @@ here.conclude()
 
 # %%
 for world in shows:
-    trained = []
+    consistent, scales = [], []
     for s in range(size.seeds):
-        codes = ours.encode(weights["ours", world, s], observations[world][s])
-        trained.append(ours.chain(weights["ours", world, s], codes).consistency)
-    print(f"{world}: consistency from {np.min(trained):.2f} to {np.max(trained):.2f}")
+        own = pick(weights[world]["ours"], s)
+        chain = ours.chain(own, jax.jit(ours.encode)(own, observations[world][s]))
+        consistent.append(chain.consistency)
+        scales.append(float(chain.c))
+    print(f"{world}: consistency from {np.min(consistent):.2f} to "
+          f"{np.max(consistent):.2f}, scale c {min(scales):.1f} to {max(scales):.1f}")  # fmt: skip
 print(f"hidden chain: {by_seed('one-directional', 'singular').min() * rho:.2f} to "
       f"{by_seed('one-directional', 'singular').max() * rho:.2f}")  # fmt: skip
 
