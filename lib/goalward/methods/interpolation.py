@@ -199,7 +199,8 @@ class TemporalContrastive:
             with a leading batch axis.
         transform: Direction of a step, such as `optax.scale_by_adam()`.
         learning_rate: Step size, kept in the state.
-        symmetric: Also contrast pasts given a future. The default is the loss of the theory.
+        symmetric: Also contrast pasts given a future. The default is the loss of the theory. A
+            traced truth value will do.
         c: Bound on the mean square of a coordinate (`dual_norm_penalty`); None leaves it free.
         orthogonal: Keep A orthogonal by `cayley` in place of a free matrix.
     """
@@ -208,7 +209,7 @@ class TemporalContrastive:
     pairs: Pairs
     transform: optax.GradientTransformation
     learning_rate: float = 3e-4
-    symmetric: bool = False
+    symmetric: bool | Array = False
     c: float | None = None
     orthogonal: bool = False
 
@@ -233,7 +234,7 @@ class TemporalContrastive:
         """InfoNCE of the batch's futures given its pasts, and the norm constraint."""
         past, future = (self.encode(params, x) for x in batch)
         logits = temporal_logits(past, future, self.transition(params))
-        nce = symmetric_info_nce(logits) if self.symmetric else info_nce(logits)
+        nce = jnp.where(self.symmetric, symmetric_info_nce(logits), info_nce(logits))
         metrics = {"info_nce": nce, "mean_square": jnp.mean(past**2)}
         if self.c is None:
             return nce, metrics
