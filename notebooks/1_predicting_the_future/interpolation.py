@@ -80,12 +80,13 @@ figures.direct_label(
 )
 here.show(
     fig,
-    alt="A path of nine waypoints arches from a point labelled now on the right over the top to a "
-    "point labelled then on the lower left, inside a band of circles; thin random paths follow the "
-    "arch. A dashed straight line between the two points cuts across, far from the arch.",
-    caption="What lies between now and then? Blue: the exact answer for this process, mean and one "
-    "standard deviation; grey: six ways it may have gone. The straight line (orange) is never near "
-    "any of them, because the process turns.",
+    alt="A path of nine waypoints arches from a point labelled now on the right over "
+    "the top to a point labelled then on the lower left, inside a band of circles; "
+    "thin random paths follow the arch. A dashed straight line between the two points "
+    "cuts across, far from the arch.",
+    caption="What lies between now and then? Blue: the exact answer for this process, "
+    "mean and one standard deviation; grey: six ways it may have gone. The straight "
+    "line (orange) is never near any of them, because the process turns.",
 )
 
 # %% [markdown]
@@ -107,7 +108,7 @@ size = here.sizes(
     code=         (8,     8,      32),
     blocks=       (0,     0,      5),
     test_series=  (20,    50,     200),
-    trips=        (20,    200,    500),
+    trips=        (60,    200,    500),
     walk_steps=   (20,    200,    600),
     bank=         (400,   4_000,  20_000),
 )  # fmt: skip
@@ -257,7 +258,7 @@ print(getsource(GaussMarkov.precision))
 
 # %%
 def brute_force(Q, rho, start, end, n):
-    """Mean and covariance of the waypoints, from the joint covariance of the whole OU chain."""
+    """Mean and covariance of the waypoints, from the whole OU chain's covariance."""
     d, c = len(Q), rho**2 / (1 - rho**2)
     joint = np.zeros(((n + 2) * d, (n + 2) * d))
     for i in range(n + 2):
@@ -312,11 +313,12 @@ for ax, matrix, title in (
     fig.colorbar(picture, ax=ax, shrink=0.8)
 here.show(
     fig,
-    alt="Two twelve by twelve matrices. The precision is zero except for blocks on the diagonal and "
-    "beside it; the covariance is full, with a pattern of signs that turns along the rows.",
-    caption="Six waypoints of the turning process. Left: a waypoint's row of the precision touches "
-    "its neighbours only. Right: its inverse is full, so every waypoint depends on every other, "
-    "with the sign and size that the rotation gives.",
+    alt="Two twelve by twelve matrices. The precision is zero except for blocks on "
+    "the diagonal and beside it; the covariance is full, with a pattern of signs that "
+    "turns along the rows.",
+    caption="Six waypoints of the turning process. Left: a waypoint's row of the "
+    "precision touches its neighbours only. Right: its inverse is full, so every "
+    "waypoint depends on every other, with the sign and size that the rotation gives.",
 )
 
 # %% [markdown]
@@ -342,7 +344,8 @@ here.show(
 # which is 4.854 at $\rho=0.9$. We train both.
 
 # %%
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 
 import optax
 
@@ -359,9 +362,10 @@ theory = {
 
 
 def hidden_chain(key):
-    """A rotation by 0.3 and 0.7 radians in random planes, and a random way to show z."""
+    """A rotation by 0.3 and 0.7 radians in random planes, and how z is shown."""
     key_turn, key_columns = jax.random.split(key)
     return {
+        "symmetric": jnp.asarray(False),
         "Q": series.plane_rotations(key_turn, jnp.array([0.3, 0.7])),
         "columns": series.orthonormal_columns(key_columns, 46, 8),
     }
@@ -372,13 +376,22 @@ def chain_pairs(world, key):
     key_now, key_next = jax.random.split(key)
     now = jax.random.normal(key_now, (size.batch, 4))
     after = series.ou_step(key_next, now, world["Q"], rho)
-    return series.sine_lift(now, world["columns"]), series.sine_lift(
-        after, world["columns"]
-    )
+    lift = partial(series.sine_lift, columns=world["columns"])
+    return lift(now), lift(after), world["symmetric"]
+
+
+@dataclass(frozen=True)
+class EitherLoss(method.TemporalContrastive):
+    """Which of the two losses is meant comes with the batch: one program for both."""
+
+    def loss(self, params, state, batch, key):
+        past, future, symmetric = batch
+        meant = super(EitherLoss, replace(self, symmetric=symmetric))
+        return meant.loss(params, state, (past, future), key)
 
 
 def descent(steps):
-    """Adam, gradients clipped to norm 1, a step size that falls to zero along a cosine."""
+    """Adam, gradients clipped to norm 1, a step size that falls along a cosine."""
     return optax.chain(
         optax.clip_by_global_norm(1.0),
         optax.scale_by_adam(),
@@ -389,15 +402,20 @@ def descent(steps):
 worlds = jax.jit(jax.vmap(hidden_chain))(
     jax.random.split(jax.random.key(0), size.seeds)
 )
-one_way = method.TemporalContrastive(
+twice = jax.tree.map(lambda leaf: np.concatenate([leaf, leaf]), worlds)
+twice["symmetric"] = np.arange(2 * size.seeds) >= size.seeds
+one_way = EitherLoss(
     MLP((64, 64, 4)), chain_pairs, descent(size.chain_steps), learning_rate=4e-3
 )
-learners = {"one-directional": one_way, "symmetric": replace(one_way, symmetric=True)}
 trained, _ = train(
-    Together(tuple(learners.values())), worlds, jax.random.key(1), size.chain_steps,
-    seeds=size.seeds, data_axis=0, progress=here.progress("both losses"),
+    one_way, twice, jax.random.key(1), size.chain_steps, seeds=2 * size.seeds,
+    data_axis=0, progress=here.progress("both losses"),
 )  # fmt: skip
-learned = dict(zip(learners, jax.device_get(trained.params), strict=True))
+both_losses = jax.device_get(trained.params)
+learned = {
+    "one-directional": jax.tree.map(lambda leaf: leaf[: size.seeds], both_losses),
+    "symmetric": jax.tree.map(lambda leaf: leaf[size.seeds :], both_losses),
+}
 
 
 # %% [markdown]
@@ -421,7 +439,7 @@ def encode_chain(params, z, world):
 
 
 def against_exact(params, world, seed):
-    """Scale, singular values and errors of one seed's learned chain, in double precision."""
+    """Scale, singular values and errors of one seed's learned chain."""
     z = np.random.default_rng(seed).normal(size=(5_400, 4))
 
     all_codes = np.asarray(encode_chain(params, z, world), float)
@@ -450,7 +468,7 @@ results = {
         against_exact(pick(learned[name], s), pick(worlds, s), s)
         for s in range(size.seeds)
     ]
-    for name in learners
+    for name in learned
 }
 
 
@@ -458,9 +476,10 @@ def by_seed(name, key):
     return np.array([result[key] for result in results[name]])
 
 
-for name in learners:
-    print(f"{name}: relative error of the waypoints {by_seed(name, 'error').mean():.4f}, "
-          f"of a straight line {by_seed(name, 'line error').mean():.2f}")  # fmt: skip
+for name in learned:
+    error, line = (by_seed(name, key).mean() for key in ("error", "line error"))
+    print(f"{name}: relative error of the waypoints {error:.4f}, "
+          f"of a straight line {line:.2f}")  # fmt: skip
 
 # %% tags=["hide-input"]
 fig, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.2), width_ratios=(1, 1.15))
@@ -489,12 +508,14 @@ right.set(
 right.margins(0.35, 0.3)
 here.show(
     fig,
-    alt="Left: inferred against exact waypoints; those of the learned posterior lie on the diagonal, "
-    "those of linear interpolation are scattered. Right: scale against singular values of A; five "
-    "dots of each loss lie near a cross that marks the predicted value, the two crosses apart.",
-    caption="Left: on 46-dimensional observations the learned chain infers the exact waypoints "
-    "(on the diagonal); a straight line between the same codes does not. Right: each dot is a seed; "
-    "the two losses have different optima, and each run ends near the one predicted for it.",
+    alt="Left: inferred against exact waypoints; those of the learned posterior lie "
+    "on the diagonal, those of linear interpolation are scattered. Right: scale "
+    "against singular values of A; five dots of each loss lie near a cross that marks "
+    "the predicted value, the two crosses apart.",
+    caption="Left: on 46-dimensional observations the learned chain infers the exact "
+    "waypoints (on the diagonal); a straight line between the same codes does not. "
+    "Right: each dot is a seed; the two losses have different optima, and each run "
+    "ends near the one predicted for it.",
 )
 
 # %% [markdown]
@@ -526,7 +547,6 @@ here.show(
 # %%
 from goalward.envs.point_maze import PointMaze
 from goalward.evaluation.horizon import success_by_distance
-from goalward.evaluation.rollouts import rollouts
 from goalward.tabular.grid import Grid
 
 grid = Grid.parse("""
@@ -544,33 +564,46 @@ maze = PointMaze(grid, speed=0.3, noise=0.03, horizon=10_000)
 centre = (jnp.asarray(grid.shape) - 1) / 2
 
 
-def wander(observation, goal, heading, key):
-    """Keep going; with probability 0.1 take a new random heading. The goal is ignored."""
-    chance, fresh = jax.random.uniform(key, (2,))
-    heading = jnp.where(chance < 0.1, 2 * jnp.pi * fresh, heading)
-    return jnp.array([jnp.cos(heading), jnp.sin(heading)]), heading
+def free_places(rng, *shape):
+    """Uniform places in the corridors."""
+    cells = grid.cells[rng.integers(grid.states, size=shape)]
+    return (cells + rng.uniform(-0.49, 0.49, (*shape, 2))).astype(np.float32)
 
 
-def walks(key):
-    key_start, key_heading, key_walk = jax.random.split(key, 3)
-    starts = jax.vmap(maze.reset)(jax.random.split(key_start, size.series))
-    headings = jax.random.uniform(key_heading, (size.series,), maxval=2 * jnp.pi)
-    return rollouts(maze, wander, starts, key_walk, 60, headings).states.observation
+@jax.jit
+def move(places, velocity, key):
+    """One step of many walkers; walls stop them."""
+
+    def step(place, velocity, key):
+        return maze.step(maze.at(place, place), velocity, key).observation
+
+    return jax.vmap(step)(places, velocity, jax.random.split(key, len(places)))
 
 
+def wander(rng, walkers, steps):
+    """Keep going; with probability 0.1 take a new random heading."""
+    way, heading = [free_places(rng, walkers)], rng.uniform(0, 2 * np.pi, walkers)
+    for t in range(steps):
+        fresh = rng.uniform(0, 2 * np.pi, walkers)
+        heading = np.where(rng.uniform(size=walkers) < 0.1, fresh, heading)
+        velocity = np.stack([np.cos(heading), np.sin(heading)], axis=1)
+        way.append(np.asarray(move(way[-1], velocity, jax.random.key(t))))
+    return np.stack(way, axis=1)
+
+
+rng = np.random.default_rng(2)
+walks = wander(rng, size.seeds * size.series, 60)
+walks = walks.reshape(size.seeds, size.series, 61, 2)
 keys = jax.random.split(jax.random.key(2), size.seeds)
-key_layer, key_plane = jax.random.split(jax.random.key(3))
-layer = series.random_layer(key_layer, inputs=2, dim=46)
-plane = series.orthonormal_columns(key_plane, 46, 2)
+layer = jax.jit(partial(series.random_layer, inputs=2, dim=46))(jax.random.key(3))
+plane = np.linalg.qr(rng.normal(size=(46, 2)))[0].astype(np.float32)
 shows = {
     "flat spirals": lambda x: x @ plane.T,
     "bent spirals": lambda x: series.tanh_lift(x, layer),
     "maze": lambda x: series.tanh_lift(2 * (x - centre) / centre.max(), layer),
 }
 spirals = jax.jit(jax.vmap(lambda key: series.spirals(key, size.series)))(keys)
-states = dict(
-    zip(shows, (spirals, spirals, jax.jit(jax.vmap(walks))(keys)), strict=True)
-)
+states = dict(zip(shows, (spirals, spirals, walks), strict=True))
 raw = {world: jax.jit(shows[world])(states[world]) for world in shows}
 standardise = jax.jit(jax.vmap(series.standardise))
 observations = {world: standardise(x, x) for world, x in raw.items()}
@@ -592,8 +625,6 @@ print("seeds, series, time, observation:", observations["maze"].shape)
 # spirals are far larger than tuning could explain, those in the maze need not be.
 
 # %%
-from functools import partial
-
 from goalward.baselines.autoencoder import Autoencoder
 from goalward.baselines.pca import fit_pca
 from goalward.baselines.straight_line import repeat_goal, straight_line
@@ -630,73 +661,88 @@ weights = {  # by world and method, with a leading axis over seeds
 
 
 # %% [markdown]
-# One function makes every method's plans for one world: from positions in the plane and what they look
-# like, for a bank of training states, the starts and the ends. Three more plans are variants of ours, for
-# later: the formula with $A$ replaced by the nearest rotation, with a hundred times the measured $c$,
-# and with half as many waypoints.
+# Every method encodes a bank of training states, the starts and the ends; what lies between is decoded
+# to states of the bank. Three more plans are variants of ours, for later: the formula with $A$ replaced
+# by the nearest rotation, with a hundred times the measured $c$, and with half as many waypoints.
 
 
 # %%
-def nearest_rotation(chain):
-    left, _, right = jnp.linalg.svd(chain.A)
-    return GaussMarkov(left @ right, chain.c)
+@jax.jit
+@jax.vmap
+def encoded(params, seen):
+    """All methods' codes of one seed's observations; PCA is fitted to them."""
+    codes = {name: encoders[name].encode(params[name], seen) for name in params}
+    return codes | {"PCA": fit_pca(seen, 2).encode(seen)}
 
 
-@partial(jax.jit, static_argnames="n")
-def plans(params, places, seen, n):
+def chain_of(world, s):
+    """The chain that one seed learned, in double precision; c is measured."""
+    A = np.asarray(weights[world]["ours"]["A"][s], float)
+    return GaussMarkov(A, float(np.mean(codes[world][s] ** 2)))
+
+
+def plans(world, starts, ends, n):
     """Waypoints in the plane, (seeds, pairs, n, 2), by each method."""
-
-    def one_seed(params, places, seen):
-        bank, starts, ends = places
-
-        def decode(encode, between):
-            codes = [encode(x) for x in seen]
-            return bank[method.nearest(codes[0], between(*codes))]
-
-        def line(bank_codes, first, last):
-            return straight_line(first, last, n)
-
-        def formula(change=lambda chain: chain, repeats=1):
-            def between(bank_codes, first, last):
-                chain = change(ours.chain(params["ours"], bank_codes))
-                mean, _ = chain.waypoints(first, last, -(-n // repeats))
-                return jnp.repeat(mean, repeats, axis=-2)[..., :n, :]
-
-            return decode(partial(ours.encode, params["ours"]), between)
-
-        encode = {name: partial(encoders[name].encode, params[name]) for name in params}
-        return {
-            "ours": formula(),
-            "line in our codes": decode(encode["ours"], line),
-            "VIP": decode(encode["VIP"], line),
-            "autoencoder": decode(encode["autoencoder"], line),
-            "PCA": decode(fit_pca(seen[0], 2).encode, line),
-            "straight line": straight_line(starts, ends, n),
-            "no plan": repeat_goal(ends, n),
-            "A a rotation": formula(nearest_rotation),
-            "weak pull": formula(lambda chain: GaussMarkov(chain.A, 100 * chain.c)),
-            "half the waypoints": formula(repeats=2),
-        }
-
-    return jax.vmap(one_seed)(params, places, seen)
-
-
-def plans_of_seeds(world, starts, ends, n):
-    """All seeds' plans between positions of a world."""
     every = max(1, size.series * 61 // size.bank)
-    bank = states[world].reshape(size.seeds, -1, 2)[:, ::every]
-    places = [jnp.asarray(x) for x in (bank, starts, ends)]
-    seen = [standardise(shows[world](x), raw[world]) for x in places]
-    return jax.device_get(plans(weights[world], places, seen, n))
+    bank = np.asarray(states[world]).reshape(size.seeds, -1, 2)[:, ::every]
+    places = np.concatenate([bank, starts, ends], axis=1)
+    seen = standardise(jax.jit(shows[world])(places), raw[world])
+    found, split = {}, np.cumsum([bank.shape[1], starts.shape[1]])
+    for name, code in jax.device_get(encoded(weights[world], seen)).items():
+        banked, first, last = np.split(code, split, axis=1)
+        between = {name: straight_line(first, last, n)}
+        if name == "ours":
+            chains = [chain_of(world, s) for s in range(size.seeds)]
+            between = {"line in our codes": between["ours"]} | formulas(
+                chains, first, last, n
+            )
+        for plan, way in between.items():
+            nearest = [
+                look_up(b, w) for b, w in zip(banked, np.float32(way), strict=True)
+            ]
+            found[plan] = np.stack([b[i] for b, i in zip(bank, nearest, strict=True)])
+    found["straight line"] = np.asarray(straight_line(starts, ends, n))
+    found["no plan"] = np.asarray(repeat_goal(ends, n))
+    return found
 
 
+def formulas(chains, first, last, n):
+    """Posterior means between codes, by our formula and its three variants."""
+
+    def means(change, n):
+        return np.stack(
+            [
+                change(c).smooth(*e, n)[0]
+                for c, *e in zip(chains, first, last, strict=True)
+            ]
+        )
+
+    def rotation(chain):
+        left, _, right = np.linalg.svd(chain.A)
+        return GaussMarkov(left @ right, chain.c)
+
+    half = np.repeat(means(lambda chain: chain, -(-n // 2)), 2, axis=2)
+    return {
+        "ours": means(lambda chain: chain, n),
+        "A a rotation": means(rotation, n),
+        "weak pull": means(lambda chain: GaussMarkov(chain.A, 100 * chain.c), n),
+        "half the waypoints": half[:, :, :n],
+    }
+
+
+look_up = jax.jit(method.nearest)
+encode_ours = jax.jit(jax.vmap(ours.encode))
+codes = {
+    world: np.asarray(encode_ours(weights[world]["ours"], observations[world]))
+    for world in shows
+}
 new = jax.jit(
     jax.vmap(lambda k: series.spirals(jax.random.fold_in(k, 1), size.test_series))
 )(keys)
 new = np.asarray(new)
 truth = new[:, :, stride:60:stride]
 spiral_plans = {
-    world: plans_of_seeds(world, new[:, :, 0], new[:, :, 60], 9)
+    world: plans(world, new[:, :, 0], new[:, :, 60], 9)
     for world in ("flat spirals", "bent spirals")
 }
 errors = {
@@ -709,9 +755,14 @@ errors = {
 
 # %% tags=["hide-input"]
 colors = {
-    "ours": "ours", "line in our codes": "sixth", "VIP": "second", "autoencoder": "third",
-    "PCA": "fourth", "straight line": "fifth", "no plan": "muted",
-}  # fmt: skip
+    "ours": "ours",
+    "line in our codes": "sixth",
+    "VIP": "second",
+    "autoencoder": "third",
+    "PCA": "fourth",
+    "straight line": "fifth",
+    "no plan": "muted",
+}
 
 fig, axes = plt.subplots(1, 2, figsize=(6.4, 3.4), sharex=True, sharey=True)
 off = np.sum((spiral_plans["bent spirals"]["ours"][0] - truth[0]) ** 2, (1, 2))
@@ -735,12 +786,14 @@ for ax, names, title in (
     ax.set_title(title)
 here.show(
     fig,
-    alt="A spiral drawn as a thin line, twice, with nine circles on it. Left: our nine waypoints lie "
-    "in or close to the circles. Right: the dots of three methods that interpolate linearly lie off the spiral, many "
-    "of them cutting across it.",
-    caption="A new spiral, seen in 46 bent dimensions; only its first and last state are given. "
-    "Circles: where it was; this is our median spiral. Left: our nine decoded waypoints follow it round, a little inside. Right: "
-    "straight lines between codes cut across.",
+    alt="A spiral drawn as a thin line, twice, with nine circles on it. Left: our nine "
+    "waypoints go round with the circles, most of them inside, at a smaller radius. "
+    "Right: the dots of three methods that interpolate linearly lie off the spiral, "
+    "many of them cutting across it.",
+    caption="A new spiral, seen in 46 bent dimensions; only its first and last state "
+    "are given. Circles: where it was; this is our median spiral. Left: our nine "
+    "decoded waypoints follow it round, but inside. Right: straight lines between "
+    "codes cut across.",
     lead=True,
 )
 
@@ -759,12 +812,13 @@ for ax, (world, error) in zip(axes, errors.items(), strict=True):
     ax.grid(axis="x", alpha=0.3)
 here.show(
     fig,
-    alt="Squared error of the waypoints by method, one dot a seed, for flat and bent spirals, on a "
-    "logarithmic axis. Ours is far to the left; linear interpolation in our codes, VIP, "
-    "autoencoder, PCA and the straight line are close together; no plan is worst.",
-    caption="Mean squared distance between inferred and true waypoints, one dot a seed. The straight "
-    "line in *our own* codes is as bad as the rivals: the codes alone do not help, the matrix that "
-    "turns them does.",
+    alt="Squared error of the waypoints by method, one dot a seed, for flat and bent "
+    "spirals, on a logarithmic axis. Ours is far to the left; linear interpolation in "
+    "our codes, VIP, autoencoder, PCA and the straight line are close together; no "
+    "plan is worst.",
+    caption="Mean squared distance between inferred and true waypoints, one dot a "
+    "seed. The straight line in *our own* codes is as bad as the rivals: the codes "
+    "alone do not help, the matrix that turns them does.",
 )
 
 # %% [markdown]
@@ -783,15 +837,13 @@ for world, error in errors.items():
         radius = np.linalg.norm(spiral_plans[world][name], axis=-1) / long
         print(f"{world}, {name:13s} error {error[name].mean():.3f}, "
               f"radius {radius.mean():.2f} of the true one")  # fmt: skip
-    now, later = (observations[world][:, :, t] for t in (24, 30))
-    own = weights[world]["ours"]
-    encode = jax.jit(jax.vmap(ours.encode))
-    codes, after = encode(own, now), encode(own, later)
-    c = jnp.mean(codes**2, axis=(1, 2))
-    ahead = jnp.einsum("sij,snj->sni", own["A"], codes) * (c / (c + 1))[:, None, None]
-    stretch = jnp.linalg.norm(ahead, axis=-1) / jnp.linalg.norm(after, axis=-1)
+    stretch = []
+    for s in range(size.seeds):
+        ahead, _ = chain_of(world, s).predict(codes[world][s][:, 24])
+        ahead = np.linalg.norm(ahead, axis=-1)
+        stretch.append(ahead / np.linalg.norm(codes[world][s][:, 30], axis=-1))
     print(f"{world}, length of the predicted code over that of the true one "
-          f"{jnp.mean(stretch):.3f}\n")  # fmt: skip
+          f"{np.mean(stretch):.3f}\n")  # fmt: skip
 
 # %% [markdown]
 # @@SPIRAL@@
@@ -801,13 +853,13 @@ for world, error in errors.items():
 
 # %% tags=["hide-input"]
 bank = np.asarray(states["bent spirals"][0]).reshape(-1, 2)
-params = pick(weights["bent spirals"]["ours"], 0)
-codes = jax.jit(ours.encode)(params, observations["bent spirals"][0].reshape(-1, 46))
-learned_chain = ours.chain(params, codes)
-seen = series.standardise(
-    shows["bent spirals"](new[0, example, 30]), raw["bent spirals"][0]
-)
-middle_code = ours.encode(params, seen)
+bank_codes = jnp.asarray(codes["bent spirals"][0].reshape(-1, size.code))
+learned_chain = chain_of("bent spirals", 0)
+middle = new[:, example, 30:31]
+seen = standardise(jax.jit(shows["bent spirals"])(middle), raw["bent spirals"])
+middle_code = np.asarray(encode_ours(weights["bent spirals"]["ours"], seen), float)[
+    0, 0
+]
 noise = np.random.default_rng(1).normal(size=(150, size.code))
 fig, ax = plt.subplots(figsize=(6.4, 3.4))
 ax.plot(*true_way.T, color=figures.COLORS["muted"], lw=0.8)
@@ -815,8 +867,8 @@ for (mean, cov), color, name, time, offset in (
     (learned_chain.retrodict(middle_code), "third", "6 steps before", 24, (-105, 0)),
     (learned_chain.predict(middle_code), "second", "6 steps after", 36, (16, 0)),
 ):
-    drawn = mean + noise @ np.linalg.cholesky(np.asarray(cov, float)).T
-    guess = np.asarray(bank[method.nearest(codes, jnp.asarray(drawn, jnp.float32))])
+    drawn = mean + noise @ np.linalg.cholesky(cov).T
+    guess = bank[look_up(bank_codes, np.float32(drawn))]
     true = new[0, example, time]
     ax.plot(*guess.T, ".", ms=5, color=figures.COLORS[color], alpha=0.4)
     ax.plot(*true, "x", ms=9, mew=2, color=figures.COLORS["exact"])
@@ -829,10 +881,11 @@ ax.set_aspect("equal")
 ax.axis("off")
 here.show(
     fig,
-    alt="On a spiral, a dot marked now; a cloud of decoded samples ahead of it and one behind it, "
-    "each around a cross that marks where the series really was six steps later and earlier.",
-    caption="Samples of the learned posterior one stride back and one stride ahead, decoded to "
-    "training states. Crosses: where this spiral really was.",
+    alt="On a spiral, a dot marked now; a cloud of decoded samples ahead of it and "
+    "one behind it, each around a cross that marks where the series really was six "
+    "steps later and earlier.",
+    caption="Samples of the learned posterior one stride back and one stride ahead, "
+    "decoded to training states. Crosses: where this spiral really was.",
 )
 
 # %% [markdown]
@@ -845,43 +898,37 @@ here.show(
 
 
 # %%
-def follow(observation, goal, carry, key):
+def walk(starts, plan, goals, steps):
     """Head for the current waypoint; within half a cell of it, for the next."""
-    plan, i = carry
-    near = jnp.linalg.norm(plan[i] - observation) < 0.5
-    i = jnp.where(near, jnp.minimum(i + 1, len(plan) - 1), i)
-    return (plan[i] - observation) / maze.speed, (plan, i)
+    place, i, rows = starts, np.zeros(len(starts), int), np.arange(len(starts))
+    done, way = np.zeros(len(starts), bool), [starts]
+    for t in range(steps):
+        near = np.linalg.norm(plan[rows, i] - place, axis=1) < 0.5
+        i = np.where(near, np.minimum(i + 1, plan.shape[1] - 1), i)
+        velocity = (plan[rows, i] - place) / maze.speed
+        place = np.asarray(move(place, velocity, jax.random.key(t)))
+        done |= np.linalg.norm(place - goals, axis=1) <= maze.reach
+        way.append(place)
+    return done, np.stack(way, axis=1)
 
 
-@jax.jit
-def walk(starts, plan, key):
-    carry = (plan, jnp.zeros(len(plan), int))
-    walked = rollouts(maze, follow, starts, key, size.walk_steps, carry)
-    return walked.success, walked.states.observation
-
-
-trips = jax.jit(
-    jax.vmap(lambda key: jax.vmap(maze.reset)(jax.random.split(key, size.trips)))
-)(keys)
-goals = np.asarray(trips.goal)
-cells = np.asarray(maze.cell(trips.observation)), np.asarray(maze.cell(goals))
+starts, goals = free_places(rng, 2, size.seeds, size.trips)
+cells = np.asarray(maze.cell(starts)), np.asarray(maze.cell(goals))
 distance = grid.distances[cells]
-maze_plans = plans_of_seeds("maze", trips.observation, goals, 20)
+maze_plans = plans("maze", starts, goals, 20)
 every_plan = np.stack(list(maze_plans.values()))
 whole = np.concatenate(
     [every_plan, np.broadcast_to(goals[:, :, None], (*every_plan.shape[:3], 1, 2))], 3
 )
-starts = jax.tree.map(
-    lambda leaf: np.concatenate([np.asarray(leaf)] * len(every_plan)).reshape(
-        -1, *leaf.shape[2:]
-    ),
-    trips,
+from_each, to_each = (
+    np.broadcast_to(x, (*every_plan.shape[:3], 2)).reshape(-1, 2)
+    for x in (starts, goals)
 )
-done, ways = walk(starts, whole.reshape(-1, *whole.shape[3:]), jax.random.key(5))
-success = dict(
-    zip(maze_plans, np.asarray(done).reshape(-1, *distance.shape), strict=True)
+done, ways = walk(
+    from_each, whole.reshape(-1, *whole.shape[3:]), to_each, size.walk_steps
 )
-ways = np.asarray(ways).reshape(*every_plan.shape[:3], -1, 2)
+success = dict(zip(maze_plans, done.reshape(-1, *distance.shape), strict=True))
+ways = ways.reshape(*every_plan.shape[:3], -1, 2)
 example_walk = {name: ways[i, 0] for i, name in enumerate(maze_plans)}
 edges = np.array([0, 3, 6, 9, 12, 24])
 reached = {
@@ -901,17 +948,17 @@ for ax, name in zip(axes, ("ours", "PCA"), strict=True):
     color = figures.COLORS[colors[name]]
     ax.plot(*example_walk[name][trip].T[::-1], color=color, lw=1.2)
     ax.plot(*maze_plans[name][0, trip].T[::-1], "o", ms=4, color=color)
-    for point, mark in ((trips.observation[0, trip], "o"), (trips.goal[0, trip], "*")):
+    for point, mark in ((starts[0, trip], "o"), (goals[0, trip], "*")):
         ax.plot(*np.asarray(point)[::-1], mark, ms=11, color=figures.COLORS["exact"])
     ax.set(xticks=[], yticks=[], title=f"{name}: plan (dots) and walk")
 here.show(
     fig,
-    alt="The same trip in a maze, twice. Left, our waypoints lead through the corridors from the "
-    "start to the star, and the walk follows them. Right, PCA's waypoints lie on a line across "
-    "walls, and the walk ends at a wall.",
-    caption="One long trip, from the disc to the star. Our waypoints keep to the corridors, although "
-    "the codes were learned from aimless wandering. PCA's ignore the walls, and the walker gets "
-    "stuck.",
+    alt="The same trip in a maze, twice. Left, our waypoints lead through the "
+    "corridors from the start to the star, and the walk follows them. Right, PCA's "
+    "waypoints lie on a line across walls, and the walk ends at a wall.",
+    caption="One long trip, from the disc to the star. Our waypoints keep to the "
+    "corridors, although the codes were learned from aimless wandering. PCA's ignore "
+    "the walls, and the walker gets stuck.",
 )
 
 # %% tags=["hide-input"]
@@ -943,10 +990,15 @@ ax.set(
 )
 here.show(
     fig,
-    alt="Success against distance from start to goal for seven methods. All start near one. Ours "
-    "falls most slowly; linear interpolation in our codes follows; the others fall to near zero.",
-    caption="Success by distance, mean and 95% interval over seeds. Beyond a few cells a straight "
-    "line, in the plane or in the codes of PCA, VIP or the autoencoder, runs into walls.",
+    alt="Success against distance from start to goal for seven methods. No plan and "
+    "the straight lines, in the plane and in the codes of PCA, VIP and the "
+    "autoencoder, start near one and fall to near zero. Ours starts lower, at about "
+    "0.8, falls most slowly and ends above them. The straight line in our codes "
+    "starts near one and ends level with ours.",
+    caption="Success by distance, mean and 95% interval over seeds. Beyond a few "
+    "cells a straight line, in the plane or in the codes of PCA, VIP or the "
+    "autoencoder, runs into walls. On the shortest trips our plan is the one that "
+    "fails.",
 )
 
 # %% [markdown]
@@ -959,14 +1011,9 @@ for name in ("no plan", "ours", "half the waypoints", "weak pull", "line in our 
     near, distant = (reached[name][:, k] for k in (0, -1))
     print(f"{name:19s} success up to 3 cells {np.nanmean(near):.2f}, "
           f"over 12 cells {np.nanmean(distant):.2f}")  # fmt: skip
-A, c = [], []
-for s in range(size.seeds):
-    chain = ours.chain(
-        pick(weights["maze"]["ours"], s),
-        jax.jit(ours.encode)(pick(weights["maze"]["ours"], s), observations["maze"][s]),
-    )
-    A.append(np.linalg.svd(chain.A, compute_uv=False))
-    c.append(float(chain.c))
+chains = [chain_of("maze", s) for s in range(size.seeds)]
+A = [np.linalg.svd(chain.A, compute_uv=False) for chain in chains]
+c = [chain.c for chain in chains]
 print(f"singular values of A {np.min(A):.2f} to {np.max(A):.2f}, "
       f"c {min(c):.1f} to {max(c):.1f}")  # fmt: skip
 
@@ -1000,7 +1047,8 @@ here.explore(
     {"ρ": correlations, "angle (radians a step)": angles},
     frame,
     alt=lambda rho, angle: (
-        f"Nine waypoints between two points, correlation {rho}, rotation {angle} radians a step: "
+        f"Nine waypoints between two points, correlation {rho}, rotation {angle} "
+        "radians a step: "
         + ("a path towards the middle and out again" if rho < 0.95 else
            "a straight line" if angle == 0 else "an arch that turns with the process")
     ),
@@ -1025,56 +1073,94 @@ here.explore(
 # %% tags=["hide-input"]
 here.claim(
     "conditional",
-    "The waypoint formula is the exact conditional of the joint Gaussian, mean and covariance "
-    "(largest difference)",
-    paper="theorem", measured=worst, bound="<= 1e-8", bound_from="oracle", kind="exact",
-)  # fmt: skip
+    "The waypoint formula is the exact conditional of the joint Gaussian, mean and "
+    "covariance (largest difference)",
+    paper="theorem",
+    measured=worst,
+    bound="<= 1e-8",
+    bound_from="oracle",
+    kind="exact",
+)
 here.claim(
     "retrodiction",
     "Inferring the past is the exact conditional too (largest difference)",
-    paper="theorem", measured=worst_back, bound="<= 1e-8", bound_from="oracle", kind="exact",
-)  # fmt: skip
+    paper="theorem",
+    measured=worst_back,
+    bound="<= 1e-8",
+    bound_from="oracle",
+    kind="exact",
+)
 here.claim(
     "interpolation",
-    "With A = I and a large scale, inference is linear interpolation (largest difference)",
-    paper="theorem", measured=off_line, bound="<= 1e-7", bound_from="oracle", kind="exact",
-)  # fmt: skip
+    "With A = I and a large scale, inference is linear interpolation (largest "
+    "difference)",
+    paper="theorem",
+    measured=off_line,
+    bound="<= 1e-7",
+    bound_from="oracle",
+    kind="exact",
+)
 both = "data and initialisation"
 here.claim(
     "learned_posterior",
-    "Waypoints of the chain learned in 46 dimensions: relative squared distance to the exact "
-    "posterior mean",
-    paper="—", measured=by_seed("one-directional", "error"), bound="<= 0.02",
-    bound_from="prototype", kind="statistical", covers=both, null=1.0,
-)  # fmt: skip
+    "Waypoints of the chain learned in 46 dimensions: relative squared distance to "
+    "the exact posterior mean",
+    paper="—",
+    measured=by_seed("one-directional", "error"),
+    bound="<= 0.02",
+    bound_from="prototype",
+    kind="statistical",
+    covers=both,
+    null=1.0,
+)
 here.claim(
     "line_is_not_enough",
     "Error of linear interpolation in the same codes, over that of the formula",
-    paper="—", bound=">= 10", bound_from="prototype", kind="statistical", covers=both, null=1.0,
-    measured=by_seed("one-directional", "line error") / by_seed("one-directional", "error"),
-)  # fmt: skip
+    paper="—",
+    bound=">= 10",
+    bound_from="prototype",
+    kind="statistical",
+    covers=both,
+    null=1.0,
+    measured=by_seed("one-directional", "line error")
+    / by_seed("one-directional", "error"),
+)
 for name, claim in (("one-directional", "scale"), ("symmetric", "symmetric_scale")):
     here.claim(
         claim,
         f"Learned scale c over the one predicted, {name} loss",
-        paper="—", measured=by_seed(name, "scale") / theory[name][0], bound="in [0.9, 1.1]",
-        bound_from="oracle", kind="statistical", covers=both,
-    )  # fmt: skip
+        paper="—",
+        measured=by_seed(name, "scale") / theory[name][0],
+        bound="in [0.9, 1.1]",
+        bound_from="oracle",
+        kind="statistical",
+        covers=both,
+    )
     off = np.abs(by_seed(name, "singular") / theory[name][1] - 1).max(axis=1)
     here.claim(
         f"{claim}_matrix",
-        f"Singular values of A, largest relative distance from the prediction, {name} loss",
-        paper="—", measured=off, bound="<= 0.04", bound_from="oracle", kind="statistical",
+        "Singular values of A, largest relative distance from the prediction, "
+        f"{name} loss",
+        paper="—",
+        measured=off,
+        bound="<= 0.04",
+        bound_from="oracle",
+        kind="statistical",
         covers=both,
-    )  # fmt: skip
+    )
 for world, error in errors.items():
     rivals = np.min([error[name] for name in colors if name != "ours"], axis=0)
     here.claim(
         world.replace(" ", "_"),
         f"Waypoint error on {world}, over that of the best of the six other plans",
-        paper="lower (figure)", measured=error["ours"] / rivals, bound="<= 0.5",
-        bound_from="prototype", kind="statistical", covers=both, null=1.0,
-    )  # fmt: skip
+        paper="lower (figure)",
+        measured=error["ours"] / rivals,
+        bound="<= 0.5",
+        bound_from="prototype",
+        kind="statistical",
+        covers=both,
+        null=1.0,
+    )
 far = [np.asarray(d) > 9 for d in distance]
 far_success = {
     name: np.array([s[f].mean() for s, f in zip(ok, far, strict=True)])
@@ -1084,21 +1170,30 @@ published = ("PCA", "VIP", "autoencoder", "no plan")
 best_rival = np.max([far_success[name] for name in published], axis=0)
 here.claim(
     "maze_far",
-    "Success on trips of more than 9 cells, minus that of the best of PCA, VIP, autoencoder and no "
-    "plan",
-    paper="positive (figure)", measured=far_success["ours"] - best_rival, bound="> 0",
-    bound_from="paper", kind="statistical", covers=both, null=0.0,
-)  # fmt: skip
+    "Success on trips of more than 9 cells, minus that of the best of PCA, VIP, "
+    "autoencoder and no plan",
+    paper="positive (figure)",
+    measured=far_success["ours"] - best_rival,
+    bound="> 0",
+    bound_from="paper",
+    kind="statistical",
+    covers=both,
+    null=0.0,
+)
 near_success = {name: reached[name][:, 0] for name in ("ours", "no plan")}
 here.claim(
     "maze_slower_fall",
-    "Success lost between trips of at most 3 and of more than 9 cells, minus what no plan "
-    "loses",
-    paper="negative (figure)", bound="< 0", bound_from="paper", kind="statistical",
-    covers=both, null=0.0,
+    "Success lost between trips of at most 3 and of more than 9 cells, minus what no "
+    "plan loses",
+    paper="negative (figure)",
+    bound="< 0",
+    bound_from="paper",
+    kind="statistical",
+    covers=both,
+    null=0.0,
     measured=(near_success["ours"] - far_success["ours"])
     - (near_success["no plan"] - far_success["no plan"]),
-)  # fmt: skip
+)
 here.conclude()
 
 # %% [markdown]
@@ -1132,14 +1227,12 @@ here.conclude()
 
 # %%
 for world in shows:
-    consistent, scales = [], []
-    for s in range(size.seeds):
-        own = pick(weights[world]["ours"], s)
-        chain = ours.chain(own, jax.jit(ours.encode)(own, observations[world][s]))
-        consistent.append(chain.consistency)
-        scales.append(float(chain.c))
-    print(f"{world}: consistency from {np.min(consistent):.2f} to "
-          f"{np.max(consistent):.2f}, scale c {min(scales):.1f} to {max(scales):.1f}")  # fmt: skip
+    chains = [chain_of(world, s) for s in range(size.seeds)]
+    consistent = [chain.consistency for chain in chains]
+    scales = [chain.c for chain in chains]
+    low, high = np.min(consistent), np.max(consistent)
+    print(f"{world}: consistency from {low:.2f} to {high:.2f}, "
+          f"scale c {min(scales):.1f} to {max(scales):.1f}")  # fmt: skip
 print(f"hidden chain: {by_seed('one-directional', 'singular').min() * rho:.2f} to "
       f"{by_seed('one-directional', 'singular').max() * rho:.2f}")  # fmt: skip
 
