@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int, PyTree
@@ -103,6 +104,16 @@ class Environment(Protocol):
 
     def step(self, state: Any, action: Array, key: Key) -> Any:
         """The state one time step later."""
+
+
+def check_discount(gamma: float | Array) -> None:
+    """Refuse a discount that is not below 1 in single precision; a traced one is taken as it is.
+
+    Raises:
+        ValueError: it is below 0, 1, or so near to 1 that rounding makes it 1.
+    """
+    if not isinstance(gamma, jax.core.Tracer) and not 0 <= np.float32(gamma) < 1:
+        raise ValueError(f"the discount gamma must be at least 0 and below 1, not {gamma}")
 
 
 LossFn = Callable[[Params, LearnerState, Batch, Key], tuple[Float[Array, ""], Metrics]]

@@ -25,83 +25,62 @@
 # - train one agent on positions, on camera images and on a simulated arm, and compare it fairly.
 
 # %%
-import jax
-import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 
 from goalward.course import chapter, figures
+from goalward.methods import contrastive_rl
+from goalward.tabular import grid, mdp, successor
 
 here = chapter.begin("contrastive_rl")
 
-# %%
-from goalward.methods import contrastive_rl
-from goalward.tabular import dynamic_programming, goals, mdp, successor
-from goalward.tabular.grid import ACTIONS, MOVES, Grid
-
-rooms = Grid.parse(
-    """
-    ....#....
-    ....#....
-    .........
-    ....#....
-    ##.###.##
-    ....#....
-    ....#....
-    .........
-    ....#....
-    """
-)
-gamma, n_states, n_actions = 0.9, rooms.states, len(ACTIONS)
-P = 0.9 * rooms.P + 0.1 * rooms.P.mean(
-    axis=1, keepdims=True
-)  # one move in ten is random
-aimless = mdp.uniform_policy(n_states, n_actions)
-occupancy = successor.successor_measure(P, aimless, gamma)  # M(g | s, a)
-marginal = occupancy.mean(axis=(0, 1))
-exact = contrastive_rl.log_ratio(occupancy, marginal)
+# %% tags=["hide-input"]
+_half = "....#....\n....#....\n.........\n....#....\n"
+_rooms = grid.Grid.parse(_half + "##.###.##\n" + _half)
 
 
 def draw_critic(ax, f, goal, title):
     """The best action's value at each cell, and that action as an arrow."""
-    picture = figures.heatmap(ax, rooms.image(f.max(axis=1)), title, vmin=-6, vmax=3)
-    rows, cols = rooms.cells.T
-    down, right = MOVES[f.argmax(axis=1)].T
+    picture = figures.heatmap(ax, _rooms.image(f.max(axis=1)), title, vmin=-6, vmax=3)
+    rows, cols = _rooms.cells.T
+    down, right = grid.MOVES[f.argmax(axis=1)].T
     ax.quiver(
         cols, rows, right, down, angles="xy", color="white", scale=14, width=0.012
     )
-    ax.plot(
-        *rooms.cells[goal][::-1], "*", color=figures.COLORS["second"], markersize=13
-    )
+    star = _rooms.cells[goal][::-1]
+    ax.plot(*star, "*", color=figures.COLORS["second"], markersize=13)
     return picture
 
 
-walk, _ = mdp.sample_trajectories(
-    P, aimless, np.random.default_rng(3), n=1, horizon=100
-)
-goal = rooms.index(1, 7)
-fig, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.1), width_ratios=(1, 1.16))
-figures.heatmap(
-    left,
-    rooms.image(np.zeros(n_states)),
-    "100 aimless steps",
-    cmap="Greys",
-    vmin=-0.1,
-    vmax=1,
-)
-jitter = np.random.default_rng(0).uniform(-0.25, 0.25, size=(101, 2))
-left.plot(
-    *(rooms.cells[walk[0]] + jitter).T[::-1], color=figures.COLORS["ours"], linewidth=1
-)
-picture = draw_critic(right, exact[:, :, goal], goal, "“is the star a real future?”")
-fig.colorbar(picture, ax=right, label="log ratio (nats)", shrink=0.85)
+def first_picture():
+    """One aimless walk, and what the perfect classifier says about one goal."""
+    P = 0.9 * _rooms.P + 0.1 * _rooms.P.mean(axis=1, keepdims=True)
+    aimless = mdp.uniform_policy(_rooms.states, len(grid.ACTIONS))
+    occupancy = successor.successor_measure(P, aimless, 0.9)
+    f = contrastive_rl.log_ratio(occupancy, occupancy.mean(axis=(0, 1)))
+    rng = np.random.default_rng(3)
+    walk, _ = mdp.sample_trajectories(P, aimless, rng, n=1, horizon=100)
+    fig, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.1), width_ratios=(1, 1.16))
+    floor = _rooms.image(np.zeros(_rooms.states))
+    figures.heatmap(left, floor, "100 aimless steps", cmap="Greys", vmin=-0.1, vmax=1)
+    jitter = np.random.default_rng(0).uniform(-0.25, 0.25, size=(101, 2))
+    path = (_rooms.cells[walk[0]] + jitter).T[::-1]
+    left.plot(*path, color=figures.COLORS["ours"], linewidth=1)
+    star = _rooms.index(1, 7)
+    picture = draw_critic(right, f[:, :, star], star, "“is the star a real future?”")
+    fig.colorbar(picture, ax=right, label="log ratio (nats)", shrink=0.85)
+    return fig
+
+
 here.show(
-    fig,
-    alt="Left: a tangled random walk that stays within two of four rooms. Right: the four rooms "
-    "coloured by the log ratio for a goal in the upper right room, bright near the goal and dark far "
-    "away, with arrows in every cell that lead through the doors to the goal.",
-    caption="Left: one of the walks that are recorded. Right: what the perfect classifier says about "
-    "the star, and the move it likes best in each cell. Nobody ever walked like these arrows.",
+    first_picture(),
+    alt="Left: a tangled random walk that stays within two of four rooms. Right: the "
+    "four rooms coloured by the log ratio for a goal in the upper right room, bright "
+    "near the goal and dark far away, with arrows in every cell that lead through the "
+    "doors to the goal.",
+    caption="Left: one of the walks that are recorded. Right: what the perfect "
+    "classifier says about the star, and the move it likes best in each cell. Nobody "
+    "ever walked like these arrows.",
     lead=True,
 )
 
@@ -113,15 +92,15 @@ here.show(
 size = here.sizes(
     #               smoke   laptop   gpu
     seeds=         (5,      5,       10),
-    table_steps=   (60,     3_000,   20_000),
+    table_steps=   (20,     3_000,   20_000),
     table_walks=   (40,     1_000,   10_000),
     walks=         (20,     200,     2_000),
-    steps=         (10,     800,     100_000),
-    image_steps=   (5,      500,     100_000),
+    steps=         (5,      800,     100_000),
     batch=         (16,     64,      256),
     width=         (16,     64,      256),
     rate_factor=   (1.0,    1.0,     0.1),
     tasks=         (4,      40,      200),
+    test_steps=    (5,      50,      50),
 )  # fmt: skip
 
 # %% [markdown]
@@ -191,6 +170,8 @@ size = here.sizes(
 # %%
 from inspect import getsource
 
+import jax
+
 from goalward.losses import contrastive
 
 rng = np.random.default_rng(0)
@@ -209,7 +190,7 @@ def nce_by_hand(phi, psi):
     return loss
 
 
-library = float(contrastive.binary_nce(jnp.asarray(phi @ psi.T)))
+library = float(jax.jit(contrastive.binary_nce)(phi @ psi.T))
 print(f"by hand {nce_by_hand(phi, psi):.6f}   library {library:.6f}\n")
 print(getsource(contrastive_rl.ContrastiveRL.critic_loss))
 
@@ -235,27 +216,39 @@ print(getsource(contrastive_rl.ContrastiveRL.critic_loss))
 
 # %%
 from goalward.baselines import gcbc
+from goalward.tabular import dynamic_programming, goals
+
+half = "....#....\n....#....\n.........\n....#....\n"
+rooms = grid.Grid.parse(half + "##.###.##\n" + half)
+gamma, n_states, n_actions = 0.9, rooms.states, len(grid.ACTIONS)
+# One move in ten is random.
+P = 0.9 * rooms.P + 0.1 * rooms.P.mean(axis=1, keepdims=True)
+aimless = mdp.uniform_policy(n_states, n_actions)
+occupancy = successor.successor_measure(P, aimless, gamma)  # M(g | s, a)
+marginal = occupancy.mean(axis=(0, 1))
+exact = contrastive_rl.log_ratio(occupancy, marginal)
 
 f = np.zeros_like(exact)
 for _ in range(60):
     own = 1 / (1 + np.exp(-f))
-    f += (occupancy * (1 - own) - marginal * own) / (
-        (occupancy + marginal) * own * (1 - own)
-    )
+    slope = occupancy * (1 - own) - marginal * own
+    f += slope / ((occupancy + marginal) * own * (1 - own))
 visible = occupancy > 1e-6
 newton_error = np.abs(f - exact)[visible].max()
 
-reward = [(1 - gamma) * P[:, :, g] for g in range(n_states)]
-best = [dynamic_programming.value_iteration(P, r, gamma, tol=1e-9)[0] for r in reward]
-evaluated = [
-    dynamic_programming.policy_evaluation(P, aimless, r, gamma)[0] for r in reward
-]
+best, behaviour_q = [], []
+for g in range(n_states):
+    reward = (1 - gamma) * P[:, :, g]
+    best.append(dynamic_programming.value_iteration(P, reward, gamma, tol=1e-9)[0])
+    q, _ = dynamic_programming.policy_evaluation(P, aimless, reward, gamma)
+    behaviour_q.append(q)
+greedy = contrastive_rl.greedy_policy
 policies = {
     "random walk": np.repeat(aimless[:, None], n_states, axis=1),
     "cloning": gcbc.exact_policy(occupancy, aimless),
-    "greedy on critic": contrastive_rl.greedy_policy(f),
-    "greedy on exact Q": contrastive_rl.greedy_policy(np.stack(evaluated, axis=2)),
-    "optimal": contrastive_rl.greedy_policy(np.stack(best, axis=2)),
+    "greedy on critic": greedy(f),
+    "greedy on exact Q": greedy(np.stack(behaviour_q, axis=2)),
+    "optimal": greedy(np.stack(best, axis=2)),
 }
 
 
@@ -287,58 +280,120 @@ for name, value in J.items():
 #
 # (The authors add a small penalty on the squared log sum instead, `partition_penalty` in the library.)
 
+# %% [markdown]
+# ## Learning it from recorded walks
+#
+# Now the critic has to be learned: two tables of vectors with 32 entries, $\phi(s,a)$ and $\psi(g)$.
+# Five seeds, each with its own walks of 100 steps. We train it twice, with NCE and with **InfoNCE**,
+# the softmax loss that picks the own future out of the whole row. InfoNCE does not care about a
+# constant added to a row, so its critic is $f^*(s,a,g)+c(s,a)$ with an arbitrary function $c$ of the
+# pair. For ranking goals this is harmless. For ranking *actions* it is not, since $c$ differs from
+# action to action. The repair is to normalise,
+#
+# $$\tilde f(s,a,g)=f(s,a,g)-\log\sum_x p(x)\,e^{f(s,a,x)}.$$
+#
+# (The authors add a small penalty on the squared log sum instead, `partition_penalty` in the
+# library.) Both losses sit in one compiled program; a number in the data says which one is meant.
+
 # %%
 from goalward.data import trajectories
 from goalward.losses.contrastive import binary_nce, info_nce
 from goalward.methods.contrastive_rl import ContrastiveRL
 from goalward.nets.critics import EmbeddingCritic
 from goalward.training.loop import train
+from goalward.training.variants import OneOf
 
 seeds = size.seeds
-recorded = mdp.sample_trajectories(
-    P, aimless, np.random.default_rng(1), n=seeds * size.table_walks, horizon=100
+n_walks = seeds * size.table_walks
+walked, taken = mdp.sample_trajectories(
+    P, aimless, np.random.default_rng(1), n=n_walks, horizon=100
 )
-walks = trajectories.from_trajectories(*(x.astype(np.int8) for x in recorded))
+walks = trajectories.from_trajectories(walked.astype(np.int8), taken.astype(np.int8))
+table_agents = [
+    ContrastiveRL(
+        gamma=gamma, critic=EmbeddingCritic(n_states, n_actions), actor=None,
+        actions=n_actions, contrast=contrast, batch_size=2 * size.batch,
+        learning_rate=0.01,
+    )
+    for contrast in (binary_nce, info_nce)
+]  # fmt: skip
 
 
-def learn_table(contrast, label):
-    learner = ContrastiveRL(
-        gamma=gamma, critic=EmbeddingCritic(n_states, n_actions), actor=None, actions=n_actions,
-        contrast=contrast, batch_size=2 * size.batch, learning_rate=0.01,
-    )  # fmt: skip
-    parts, axes = trajectories.split_by_seed(walks, seeds)
+def learn_table(which, label):
+    data, axes = trajectories.split_by_seed(walks, seeds)
     trained, _ = train(
-        learner, parts, jax.random.key(0), size.table_steps, seeds=seeds, data_axis=axes,
+        OneOf(tuple(table_agents)), (np.int32(which), data), jax.random.key(0),
+        size.table_steps, seeds=seeds, data_axis=(None, axes),
         progress=here.progress(label),
     )  # fmt: skip
-    tables = jax.tree.map(
-        lambda x: np.asarray(x[:, 0]), trained.params["critic"]["params"]
-    )
+    weights = trained.params["critic"]["params"]
+    phi, psi = (np.asarray(weights[name][:, 0]) for name in ("phi", "psi"))
     shape = (seeds, n_states, n_actions, n_states)
-    return (tables["phi"] @ np.swapaxes(tables["psi"], 1, 2)).reshape(shape)
+    return (phi @ np.swapaxes(psi, 1, 2)).reshape(shape)
 
 
-learned = {
-    "NCE": learn_table(binary_nce, "NCE"),
-    "InfoNCE": learn_table(info_nce, "InfoNCE"),
-}
+learned = {"NCE": learn_table(0, "NCE"), "InfoNCE": learn_table(1, "InfoNCE")}
 partition = np.log((marginal * np.exp(learned["InfoNCE"])).sum(axis=-1, keepdims=True))
 learned["InfoNCE, normalised"] = learned["InfoNCE"] - partition
-J_learned = {
-    name: np.array([score(contrastive_rl.greedy_policy(f)) for f in tables])
-    for name, tables in learned.items()
-}
+
+# %% [markdown]
+# What should we compare the score with? The walks themselves say how much can be had from them. We
+# count, without any network, in two ways. **Whole futures**: how often did each $g$ come after each
+# $(s,a)$, every later step of the walk weighed by $\gamma$? This is what the classifier's batches are
+# drawn from. **Single steps**: how often did $(s,a)$ lead to each next state? That gives a model of
+# the world, and one linear solve turns it into futures.
+
+
+# %%
+def count_futures(states, actions):
+    """How often each g came after each (s, a), by its discounted weight in the walk."""
+    rows, weight = np.arange(len(states)), 0.0
+    ahead = np.zeros((len(states), n_states))  # of each walk: its discounted future
+    total = np.zeros((n_states * n_actions, n_states))
+    for t in range(states.shape[1] - 2, -1, -1):
+        ahead *= gamma
+        ahead[rows, states[:, t + 1]] += 1 - gamma
+        weight = gamma * weight + 1 - gamma  # below 1: the recording ends
+        pair = states[:, t] * n_actions + actions[:, t]
+        total += np.eye(len(total))[pair].T @ (ahead / weight)
+    return total.reshape(n_states, n_actions, n_states)
+
+
+def count_steps(states, actions):
+    """The successor measure in the world that the walks' single steps describe."""
+    seen = np.full((n_states, n_actions, n_states), 1e-9)
+    np.add.at(seen, (states[:, :-1], actions[:, :-1], states[:, 1:]), 1.0)
+    model = seen / seen.sum(axis=2, keepdims=True)
+    return successor.successor_measure(model, aimless, gamma)
+
+
+J_from = {name: [score(greedy(f)) for f in tables] for name, tables in learned.items()}
+J_from |= {"counted futures": [], "counted steps": []}
+for own in np.split(np.stack([walked, taken]), seeds, axis=1):
+    futures = count_futures(*own)
+    pairs = np.maximum(futures.sum(axis=2, keepdims=True), 1e-9)
+    J_from["counted futures"].append(score(greedy(futures / pairs)))
+    J_from["counted steps"].append(score(greedy(count_steps(*own))))
+J_from = {name: np.array(values) for name, values in J_from.items()}
+u, sizes, v = np.linalg.svd(exact.reshape(-1, n_states), full_matrices=False)
+rank_32 = ((u[:, :32] * sizes[:32]) @ v[:32]).reshape(exact.shape)
 correlation = np.array(
     [np.corrcoef(f[visible], exact[visible])[0, 1] for f in learned["NCE"]]
 )
-print("correlation of NCE's critic with the exact log ratio", correlation.round(3))
 
-# %%
-fig, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.3), width_ratios=(1, 1.25))
+for name, values in J_from.items():
+    print(f"{name:20s} J = {values.mean():.3f}")
+print(f"exact critic cut to vectors of 32 entries: J = {score(greedy(rank_32)):.3f}")
+print("correlation of NCE's critic with the exact log ratio", correlation.round(3))
+miss = J["optimal"] - J_from["NCE"].mean()
+price = J["optimal"] - J_from["counted futures"].mean()
+print(f"NCE falls short by {miss:.3f}; of this, whole futures cost {price / miss:.0%}")
+
+# %% tags=["hide-input"]
+fig, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.5), width_ratios=(1, 1.25))
 some = np.random.default_rng(0).choice(visible.sum(), size=1500, replace=False)
-left.plot(
-    exact[visible][some], learned["NCE"][0][visible][some], ".", ms=2.5, alpha=0.5
-)
+dots = exact[visible][some], learned["NCE"][0][visible][some]
+left.plot(*dots, ".", ms=2.5, alpha=0.5)
 left.plot([-6, 3], [-6, 3], color=figures.COLORS["exact"], linewidth=1)
 left.set(
     xlabel="exact log ratio",
@@ -346,34 +401,64 @@ left.set(
     title="one dot: one (s, a, g)",
 )
 bars = [(n, [J[n]], "muted") for n in ("random walk", "cloning", "greedy on exact Q")]
-bars += [
-    (name, J_learned[name], color)
-    for name, color in zip(J_learned, ("ours", "second", "third"), strict=True)
-]
+for name, color in (
+    ("counted steps", "fifth"), ("counted futures", "fourth"), ("NCE", "ours"),
+    ("InfoNCE", "second"), ("InfoNCE, normalised", "third"),
+):  # fmt: skip
+    label = name if name.startswith("counted") else f"learned: {name}"
+    bars.append((label, J_from[name], color))
 for y, (_, values, color) in enumerate(bars):
     right.barh(y, np.mean(values), color=figures.COLORS[color], alpha=0.85)
-    right.plot(values, [y] * len(values), ".", color="black", markersize=4)
-right.set_yticks(
-    range(len(bars)), [f"{'' if c == 'muted' else 'learned: '}{n}" for n, _, c in bars]
-)
+    if len(values) > 1:
+        right.plot(values, [y] * len(values), ".", color="black", markersize=4)
+right.set_yticks(range(len(bars)), [label for label, *_ in bars])
 right.axvline(J["optimal"], color=figures.COLORS["exact"], linestyle="--", linewidth=1)
 right.invert_yaxis()
 right.set(xlabel="J (dashed: optimal)")
 here.show(
     fig,
-    alt="Left: learned critic against exact log ratio, dots along the diagonal, scattered more "
-    "where the ratio is low. Right: bars of the score. Random walk and cloning are short; greedy on "
-    "the exact value reaches the dashed optimum; the learned critics lie between, NCE and normalised "
-    "InfoNCE above plain InfoNCE.",
-    caption="Left: the learned logits lie along the exact ones; rare futures (left end) are seen too "
-    "seldom to be learned well. Right: exact scores of all policies, dots are seeds. Greedy on the "
-    "learned critic passes perfect imitation by far. InfoNCE profits from being normalised.",
+    alt="Left: learned critic against exact log ratio, dots along the diagonal, "
+    "scattered more where the ratio is low. Right: bars of the score J. Random walk "
+    "and cloning are short; greedy on the exact value and on counted single steps "
+    "reach the dashed optimum; counted whole futures come close to it; learned NCE is "
+    "about half of it, normalised InfoNCE a little more, plain InfoNCE a third.",
+    caption="Left: the learned logits lie along the exact ones; rare futures (left "
+    "end) scatter most. Right: exact scores of all policies, dots are seeds. Counting "
+    "whole futures in the same walks loses some of the best score against counting "
+    "single steps; the learned critics lose more, and normalising InfoNCE pays.",
 )
 
 # %% [markdown]
-# Look at the left end of the scatter: futures a hundred times rarer than usual turn up in a batch
-# about never. Far from the goal, the critic has to tell tiny probabilities apart, and there it is
-# noise. That is the price of learning from whole futures rather than from single steps.
+# A third of what the learned critic lacks is the price of *whole futures*: counted from the same
+# walks without any network they give 0.44, single steps 0.515, which is the best there is. A count
+# of a far goal rests on the few walks that happened to go all the way, while a model joins steps of
+# different walks. So more walks help: with ten times as many, counting whole futures gives 0.50 (a
+# run that this page does not repeat), and with endlessly many 0.515, cut off after 100 steps or not.
+#
+# The other two thirds are the *fit*. They are not for want of room: the exact critic cut down to
+# vectors of 32 entries acts perfectly. A part is time: with four times the steps NCE gets 0.30
+# instead of 0.27, again outside of this page.
+#
+# Where does it go wrong? Where two actions differ by less than the critic's noise. We measure both
+# for each distance to the goal: the exact critic's gap between its best and its worst action, and the
+# learned critic's error once its mean over the actions is taken out.
+
+# %%
+noise = learned["NCE"] - exact
+noise = (noise - noise.mean(axis=2, keepdims=True)).std(axis=(0, 2))
+gap = exact.max(axis=1) - exact.min(axis=1)
+same = (learned["NCE"].argmax(axis=2) == exact.argmax(axis=1)).mean(axis=0)
+for low, high in ((1, 2), (3, 5), (6, 9), (10, 16)):
+    at = (rooms.distances >= low) & (rooms.distances <= high)
+    print(
+        f"goal {low:2d} to {high:2d} steps away: gap {np.median(gap[at]):.2f} nats, "
+        f"noise {noise[at].mean():.2f}, same action in {same[at].mean():.0%}"
+    )
+
+# %% [markdown]
+# Near the goal the gap is several times the noise and the arrows agree. In the opposite room the
+# two are of one size, and the choice among five actions is not much better than chance, which would
+# be right in one case of five.
 #
 # ## Where trying all actions is impossible: a policy network
 #
@@ -389,292 +474,337 @@ here.show(
 # future you have GCBC, and the comparison below has everything in common but the critic:
 #
 # - **C-learning** learns the same ratio from single transitions, by a temporal-difference
-#   classification that bootstraps with the current actor;
-# - **TD3+HER**, the hindsight actor-critic, learns a value of the sparse reward "within reach of the
-#   goal" by temporal differences, with relabelled goals. It alone is told what counts as reached;
+#   classification: the positives are next states, and random states count as positives too, each
+#   weighed by the ratio that the critic itself, one step later and under the present actor, gives
+#   them;
+# - **TD3+HER** (twin delayed deep deterministic policy gradient with hindsight experience replay) is
+#   the hindsight actor-critic: it learns the value of the sparse reward "within reach of the goal" by
+#   temporal differences, with goals taken from the recording's own future. It alone is told what
+#   counts as reached;
 # - **GCBC** has no critic.
 #
-# Networks, batches, number of gradient steps and data are the same for all four; the two
-# temporal-difference methods have a second critic, of which they trust the smaller value.
+# Networks, batches, optimiser, number of gradient steps and data are the same for all four, and so is
+# their compiled program: as with the two tables, a number says whose loss is meant. Each method that
+# has a critic has two of them and trusts the smaller value.
+#
+# ## Three tasks, one network
+#
+# - **A point in a maze.** It moves in a double bend; its action is a velocity. The recordings are
+#   drifting random motions from random places, a hundred steps long. A test asks it to get from one
+#   cell to another, at least six cells of walking apart.
+# - **The same maze through a camera.** Observation and goal are pictures of 10 by 10 pixels. No
+#   augmentation, no auxiliary loss.
+# - **A two-link arm**, simulated by [MuJoCo](https://mujoco.org), with a motor in each joint.
+#   Recordings are drifting random torques; a goal is a place for the fingertip.
+#
+# All three wear the same clothes: an observation has 2 entries for a *place* (of the point, of the
+# fingertip), 100 for *pixels* and 6 for the rest of the *body* (the arm's angles and velocities).
+# What a task does not have is zero. A goal is an observation's first 102 entries. **Success** means:
+# within 0.4 of the goal (cells; for the arm, 4 cm) at any moment of the 50 steps that a test takes.
 
 # %%
+from typing import Any, NamedTuple
+
+from goalward.data.exploration import smooth_actions
+from goalward.envs.pixel_maze import PixelMaze
+from goalward.envs.point_maze import PointMaze
+from goalward.envs.reacher import Reacher
+
+REACH = 0.4
+layout = grid.Grid.parse(".....\n.###.\n...#.\n.###.\n.....")
+maze = PointMaze(layout, speed=0.4, reach=REACH)
+arm = Reacher(reach=REACH)
+
+
+class Task(NamedTuple):
+    """Recorded states and actions, the tests' ends, how a state moves and looks."""
+
+    states: np.ndarray
+    actions: np.ndarray
+    start: np.ndarray
+    goal: np.ndarray
+    step: Any
+    place: Any
+    see: Any
+
+
+def observation(place, pixels=None, body=None):
+    """The three parts side by side; a part that is missing is zero."""
+    parts = [(place, 2), (pixels, 100), (body, 6)]
+    shape = next(part.shape[:-1] for part, _ in parts if part is not None)
+    return np.concatenate(
+        [np.zeros((*shape, n)) if part is None else part for part, n in parts], axis=-1
+    ).astype(np.float32)
+
+
+@jax.jit
+@jax.vmap
+def move(place, velocity):  # this maze has no noise: the key decides nothing
+    state = maze.step(maze.at(place, place), velocity, jax.random.key(0))
+    return state.observation
+
+
+def photograph(place):
+    pictures = np.asarray(render(place), np.float32) / 255
+    return observation(None, pixels=pictures.reshape(*place.shape[:-1], 100))
+
+
+def feel(joints):
+    felt = arm.observe(joints)
+    return observation(felt[..., :2], body=felt[..., 2:])
+
+
+render = jax.jit(PixelMaze(maze, size=10).render)
+rng, n_walks = np.random.default_rng(2), seeds * size.walks
+velocities = smooth_actions(rng, n_walks, steps=101, dim=2)
+homes = layout.cells[rng.integers(layout.states, size=n_walks)]
+places = [(homes + rng.uniform(-0.49, 0.49, homes.shape)).astype(np.float32)]
+for t in range(100):
+    places.append(np.asarray(move(places[-1], velocities[:, t])))
+places = np.stack(places, axis=1)
+far_pairs = rng.permutation(np.argwhere(layout.distances >= 6))[: size.tasks]
+ends = layout.cells[far_pairs].astype(np.float32)
+torques = smooth_actions(rng, n_walks, steps=101, dim=2)
+at_rest = arm.reset(rng, n_walks)
+joints = np.concatenate([at_rest[:, None], arm.simulate(at_rest, torques[:, :-1])], 1)
+poses = arm.reset(rng, 2 * size.tasks).reshape(2, -1, 4)
+
+in_maze = (places, velocities, ends[:, 0], ends[:, 1], move, lambda place: place)
+tasks = {
+    "maze": Task(*in_maze, see=observation),
+    "images": Task(*in_maze, see=photograph),
+    "arm": Task(joints, torques, *poses, arm.step, lambda s: feel(s)[..., :2], feel),
+}
+
+# %% tags=["hide-input"]
+fig, axes = plt.subplots(1, 4, figsize=(6.4, 1.9))
+floor = layout.image(np.zeros(layout.states))
+figures.heatmap(axes[0], floor, "maze", cmap="Greys", vmin=-0.1, vmax=1)
+axes[0].plot(*places[0].T[::-1], color=figures.COLORS["ours"], lw=1)
+for ax, t, title in ((axes[1], 0, "image, step 0"), (axes[2], 40, "image, step 40")):
+    picture = photograph(places[:1, t])[0, 2:102].reshape(10, 10)
+    ax.imshow(picture, cmap="gray", vmin=0, vmax=1)
+    ax.set_title(title)
+    ax.axis("off")
+tip = arm.observe(joints[0])[:, :2]
+axes[3].plot(*tip.T, color=figures.COLORS["ours"], lw=1)
+for t, shade in ((0, 0.4), (100, 1.0)):
+    upper = joints[0, t, 0]
+    elbow = [np.cos(upper), np.sin(upper)]
+    axes[3].plot(
+        [0, elbow[0], tip[t, 0]], [0, elbow[1], tip[t, 1]], "o-", color="black", ms=3,
+        alpha=shade,
+    )  # fmt: skip
+axes[3].set(xlim=(-2.2, 2.2), ylim=(-2.2, 2.2), title="arm", aspect="equal")
+axes[3].axis("off")
+here.show(
+    fig,
+    alt="Four small panels: a winding path in a maze of corridors; two tiny grey "
+    "pictures of the same maze with a bright spot in different places; a two-link arm "
+    "at the start and end of a recording, with the curled path of its fingertip.",
+    caption="One recording of each task: the point's path; what the camera sees of "
+    "it, at two moments; the path of the arm's fingertip, with the arm at the start "
+    "(pale) and the end. Nobody is trying to get anywhere.",
+)
+
+# %%
+from dataclasses import dataclass, replace
+
+import jax.numpy as jnp
 from flax import linen as nn
 
 from goalward.baselines.c_learning import CLearningControl
+from goalward.baselines.goal_actor_critic import GoalActorCritic
 from goalward.baselines.td3_her import TD3HER, Within
 from goalward.nets.critics import InnerProductCritic
 from goalward.nets.mlp import MLP
 from goalward.nets.policies import TanhGaussianPolicy
-from goalward.protocol import ADAM, initial_state
+from goalward.training.loop import fresh_states
 
-COLOR = {"CRL": "ours", "TD3+HER": "second", "C-learning": "third", "GCBC": "fourth"}
+
+class Cloning(GoalActorCritic):
+    """No critic to learn; with λ = 1 the actor's loss is GCBC's."""
+
+    def critic_loss(self, params, state, batch, key):
+        return jnp.zeros(())
+
+
+@dataclass(frozen=True)
+class Rivals(OneOf):
+    """Agents with all in common but the critic's loss and λ."""
+
+    def loss(self, params, state, batch, key):
+        which, batch = batch
+        key_critic, key_actor = jax.random.split(key)
+        losses = [agent.critic_loss for agent in self.learners]
+        critic = jax.lax.switch(which, losses, params, state, batch, key_critic)
+        weight = jnp.array([agent.bc for agent in self.learners])[which]
+        actor = replace(self.learners[0], bc=weight).extract(params, batch, key_actor)
+        return critic + actor, {}
+
+
+w = size.width
+tower = MLP((w, w, 16), nn.relu, kernel_init=nn.initializers.glorot_uniform())
+shared = {
+    "gamma": 0.95, "actor": TanhGaussianPolicy(2, (w, w)), "batch_size": size.batch,
+    "critic": InnerProductCritic(tower, tower.clone()), "ensemble": 2,
+    "goal_entries": tuple(range(102)),
+}  # fmt: skip
+agents = {
+    "CRL": ContrastiveRL(bc=0.05, **shared),
+    "TD3+HER": TD3HER(bc=0.05, reached=Within(REACH), **shared),
+    "C-learning": CLearningControl(bc=0.2, **shared),
+    "GCBC": Cloning(bc=1.0, **shared),
+}
 RATE = {"CRL": 3e-3, "TD3+HER": 3e-3, "C-learning": 1e-3, "GCBC": 1e-3}  # tuned
-WEIGHT = {"CRL": 0.05, "TD3+HER": 0.05, "C-learning": 0.2}  # λ, tuned
-REACH = 0.4
+together = Rivals(tuple(agents.values()), tau=0.05)
 
 
-def make_agents(eyes=None, **options):
-    """The four agents with the same networks; `eyes` encode observations, if given."""
-    w = size.width
-    tower = MLP(
-        (w, w, 16), activation=nn.relu, kernel_init=nn.initializers.glorot_uniform()
+@jax.jit
+def choose(actors, seen, goal, key, temperature):
+    """Every seed's actor acts in its own share of the rows."""
+
+    def one_seed(actor, seen, goal, key):
+        params = {"actor": actor}
+        return agents["CRL"].propose(params, seen, goal, key, temperature)[0]
+
+    seen, goal = (x.reshape(seeds, -1, x.shape[-1]) for x in (seen, goal))
+    keys = jax.random.split(key, seeds)
+    return jax.vmap(one_seed)(actors, seen, goal, keys).reshape(-1, 2)
+
+
+def attempt(task, act):
+    """All tests with every seed's actor: success by seed, and the places on the way."""
+    state, goal = (np.tile(x, (seeds, 1)) for x in (task.start, task.goal))
+    wanted, path = task.see(goal)[:, :102], [task.place(state)]
+    for t in range(size.test_steps):
+        state = np.asarray(task.step(state, act(task.see(state), wanted, t)))
+        path.append(task.place(state))
+    miss = np.linalg.norm(np.stack(path[1:]) - task.place(goal), axis=-1)
+    reached = (miss <= REACH).any(axis=0)
+    return reached.reshape(seeds, -1).mean(axis=1), np.stack(path, axis=1)
+
+
+success, mode, paths, fresh = {}, {}, {}, None
+for task_name, task in tasks.items():
+    data = trajectories.from_trajectories(task.see(task.states), task.actions)
+    data, axes = trajectories.split_by_seed(data, seeds)
+    if fresh is None:  # the same networks for all agents and tasks, one set a seed
+        fresh = fresh_states(agents["CRL"], data, jax.random.key(1), seeds, axes)
+    for which, name in enumerate(agents):
+        if task_name == "images" and name in ("TD3+HER", "C-learning"):
+            continue  # left out for time; TD3+HER could not tell success from pixels
+        rates = np.full(seeds, size.rate_factor * RATE[name], np.float32)
+        trained, _ = train(
+            together, (np.int32(which), data), jax.random.key(1), size.steps,
+            seeds=seeds, data_axis=(None, axes),
+            states=fresh.replace(learning_rate=rates),
+            log_every=size.steps // 5, progress=here.progress(f"{task_name}, {name}"),
+        )  # fmt: skip
+        actors = trained.params["actor"]
+        for found, heat in ((mode, 0.0), (success, 1.0)):
+
+            def act(seen, goal, t, heat=heat, actors=actors):
+                return choose(actors, seen, goal, jax.random.key(t), heat)
+
+            found[task_name, name], paths[task_name, name] = attempt(task, act)
+    drift = smooth_actions(
+        np.random.default_rng(5), seeds * size.tasks, size.test_steps, 2
     )
-    actor = TanhGaussianPolicy(2, (w, w), eyes)
-    shared = {"gamma": 0.95, "actor": actor, "batch_size": size.batch, **options}
-    critic = InnerProductCritic(tower, tower.clone(), eyes)
-    crl, her, c_learning = (
-        {"critic": critic, "bc": bc, **shared} for bc in WEIGHT.values()
-    )
-    return {
-        "CRL": ContrastiveRL(**crl),
-        "TD3+HER": TD3HER(reached=Within(REACH), tau=0.05, **her),
-        "C-learning": CLearningControl(tau=0.05, **c_learning),
-        "GCBC": gcbc.GCBC(**shared),
-    }
+    success[task_name, "aimless"], _ = attempt(task, lambda s, g, t, d=drift: d[:, t])
 
+rows = [
+    [task_name, name, f"{values.mean():.2f}",
+     f"{mode[task_name, name].mean():.2f}" if name != "aimless" else "—"]
+    for (task_name, name), values in success.items()
+]  # fmt: skip
+here.table(["task", "agent", "success, sampled", "success, mode"], rows)
 
-def networks(agents, data):
-    """The same fresh networks for all agents, one set a seed."""
-    largest = agents["TD3+HER"]
-    example = largest.batch(data, jax.random.key(0))
-    init = jax.jit(jax.vmap(lambda key: largest.init_params(key, example)))
-    return init(jax.random.split(jax.random.key(1), seeds))
-
-
-def learn(name, agents, data, fresh, steps):
-    """Train all seeds, each on its own recordings; the actors' parameters."""
-    parts, axes = trajectories.split_by_seed(data, seeds)
-    if name == "CRL":  # it has one critic, the others have two
-        fresh = {**fresh, "critic": jax.tree.map(lambda x: x[:, :1], fresh["critic"])}
-    if name == "GCBC":
-        fresh = {"actor": fresh["actor"]}
-    rate = size.rate_factor * RATE[name]
-    states = jax.vmap(lambda params: initial_state(params, ADAM, rate))(fresh)
-    trained, _ = train(
-        agents[name], parts, jax.random.key(1), steps, seeds=seeds, data_axis=axes,
-        states=states, log_every=steps // 5, progress=here.progress(name),
-    )  # fmt: skip
-    return trained.params["actor"]
-
-
-# %% [markdown]
-# ## Task 1: a point in a maze
-#
-# A point moves in a double bend; its action is a velocity. The recordings are drifting random
-# motions from random places. The tests are pairs of cells at least six cells of walking apart,
-# within 50 steps. All agents draw their actions from their policy.
-
-# %%
-from functools import partial
-
-from goalward.data.exploration import smooth_actions
-from goalward.envs.point_maze import PointMaze
-from goalward.evaluation.rollouts import rollouts
-
-layout = Grid.parse(".....\n.###.\n...#.\n.###.\n.....")
-maze = PointMaze(layout, speed=0.4, reach=REACH, horizon=10_000)
-n_walks = seeds * size.walks
-moves = smooth_actions(np.random.default_rng(2), n_walks, steps=101, dim=2)
-keys = jax.random.split(jax.random.key(3), n_walks)
-positions = jax.jit(jax.vmap(maze.follow))(
-    jax.vmap(maze.free_position)(keys), moves, keys
-)
-pairs = np.argwhere(layout.distances >= 6)
-pairs = pairs[np.random.default_rng(4).permutation(len(pairs))[: size.tasks]]
-begin, end = jnp.asarray(layout.cells, jnp.float32)[pairs.T]
-
-
-def padded(position):
-    """An observation of the point as long as the arm's, so that both share compiled code."""
-    return jnp.concatenate([position, jnp.zeros((*position.shape[:-1], 6))], axis=-1)
-
-
-@partial(jax.jit, static_argnums=(0, 1, 2))
-def play(env, agent, see, actors):
-    """All test tasks with every seed's actor."""
-
-    def one_seed(actor, key):
-        def act(observation, goal, carry, key):
-            seen, goal = see(observation)[None], goal[None]
-            return agent.propose({"actor": actor}, seen, goal, key)[0][0], carry
-
-        runs = rollouts(env, act, jax.vmap(env.at)(begin, end), key, 50)
-        return runs.success, runs.states
-
-    return jax.vmap(one_seed)(actors, jax.random.split(jax.random.key(5), seeds))
-
-
-success, paths = {}, {}
-agents = make_agents(goal_entries=(0, 1))
-maze_data = trajectories.from_trajectories(padded(positions), moves)
-fresh = networks(agents, maze_data)
-for name in agents:
-    actors = learn(name, agents, maze_data, fresh, size.steps)
-    reached, states = play(maze, agents["GCBC"], padded, actors)
-    success["maze", name] = np.asarray(reached.mean(axis=1))
-    paths[name] = np.asarray(states.observation[0])
-    print(f"{name:11s} success {success['maze', name].mean():.2f}")
-
-# %%
+# %% tags=["hide-input"]
+COLOR = {"CRL": "ours", "TD3+HER": "second", "C-learning": "third", "GCBC": "fourth"}
 fig, axes = plt.subplots(1, 4, figsize=(6.4, 2.1))
-for ax, (name, path) in zip(axes, paths.items(), strict=True):
-    figures.heatmap(
-        ax, layout.image(np.zeros(layout.states)), name, cmap="Greys", vmin=-0.1, vmax=1
-    )
-    for k in range(min(4, len(path))):
-        ax.plot(*path[k].T[::-1], color=figures.COLORS[COLOR[name]], linewidth=1.3)
-        ax.plot(*begin[k][::-1], "o", color="black", markersize=4)
-        ax.plot(*end[k][::-1], "*", color="black", markersize=9)
+floor = layout.image(np.zeros(layout.states))
+for ax, name in zip(axes, agents, strict=True):
+    figures.heatmap(ax, floor, name, cmap="Greys", vmin=-0.1, vmax=1)
+    for k in range(min(4, len(ends))):
+        way = paths["maze", name][k].T[::-1]
+        ax.plot(*way, color=figures.COLORS[COLOR[name]], linewidth=1.3)
+        ax.plot(*ends[k, 0][::-1], "o", color="black", markersize=4)
+        ax.plot(*ends[k, 1][::-1], "*", color="black", markersize=9)
 here.show(
     fig,
-    alt="Four small mazes, one for each agent, with the paths of four test tasks from dots to stars.",
-    caption="The same four tasks (dot to star), first seed, 50 steps each.",
+    alt="Four small mazes, one for each agent, with the paths of four test tasks from "
+    "dots to stars.",
+    caption="The same four tests in the maze (dot to star), first seed, 50 steps each.",
 )
 
-# %% [markdown]
-# ## Task 2: the same maze through a camera
-#
-# Now an observation is a picture of 16 by 16 pixels, and the goal is a picture too. The agents are the
-# same; a small convolutional encoder goes in front of the towers. No augmentation, no auxiliary loss.
-# TD3+HER and C-learning are left out here for time; we compare with GCBC.
-
-# %%
-from goalward.envs.pixel_maze import PixelMaze
-from goalward.nets.conv import ConvEncoder
-
-camera = PixelMaze(maze)
-film = trajectories.from_trajectories(jax.jit(camera.render)(positions), moves)
-seeing = make_agents(eyes=ConvEncoder((4, 8), out=32))
-fresh_eyes = networks(seeing, film)
-for name in ("CRL", "GCBC"):
-    actors = learn(name, seeing, film, fresh_eyes, size.image_steps)
-    reached, _ = play(camera, seeing["GCBC"], jnp.asarray, actors)
-    success["images", name] = np.asarray(reached.mean(axis=1))
-    print(f"{name:11s} success {success['images', name].mean():.2f}")
-
-# %%
-fig, axes = plt.subplots(1, 6, figsize=(6.4, 1.4))
-for ax, t in zip(axes, (0, 5, 10, 15, 20, 25), strict=True):
-    ax.imshow(film.observations[t, :, :, 0], cmap="gray", vmin=0, vmax=255)
-    ax.set_title(f"step {t}", fontsize=9.5)
-    ax.axis("off")
-here.show(
-    fig,
-    alt="Six tiny grey pictures of the maze from above; a bright spot moves between darker walls.",
-    caption="What the agent sees in one recording. Nothing tells it which pixels are the point.",
-)
-
-# %% [markdown]
-# ## Task 3: a two-link arm in MuJoCo
-#
-# A planar arm with two motors, simulated by [MuJoCo](https://mujoco.org). An observation holds the
-# fingertip, the joint angles and their velocities; a goal is a place for the fingertip, two of the
-# eight entries. Recordings are drifting random torques. The physics run outside of JAX, spread over
-# threads; learning is the same compiled loop as before.
-
-# %%
-from goalward.envs.reacher import GOAL_ENTRIES, Reacher
-
-arm = Reacher(reach=REACH)
-torques = smooth_actions(np.random.default_rng(6), n_walks, steps=101, dim=2)
-at_rest = arm.reset(np.random.default_rng(7), n_walks)
-swings = np.concatenate(
-    [at_rest[:, None], arm.simulate(at_rest, torques[:, :-1])], axis=1
-)
-arm_data = trajectories.from_trajectories(arm.observe(swings), torques)
-arm_start = arm.reset(np.random.default_rng(8), size.tasks)
-arm_goal = arm.observe(arm.reset(np.random.default_rng(9), size.tasks))[:, GOAL_ENTRIES]
-
-
-@partial(jax.jit, static_argnums=0)
-def torque(agent, actors, observation, key):
-    def one_seed(actor, observation, key):
-        return agent.propose({"actor": actor}, observation, arm_goal, key)[0]
-
-    observation = observation.reshape(seeds, len(arm_goal), -1)
-    return jax.vmap(one_seed)(
-        actors, observation, jax.random.split(key, seeds)
-    ).reshape(-1, 2)
-
-
-starts, targets = np.tile(arm_start, (seeds, 1)), np.tile(arm_goal, (seeds, 1))
-for name in agents:
-    actors = learn(name, agents, arm_data, fresh, size.steps)
-
-    def act(observation, t, actors=actors):
-        return np.asarray(
-            torque(agents["GCBC"], actors, observation, jax.random.key(t))
-        )
-
-    reached = arm.episodes(act, starts, targets, 50).reshape(seeds, -1)
-    success["arm", name] = reached.mean(axis=1)
-    print(f"{name:11s} success {success['arm', name].mean():.2f}")
-aimless_torques = smooth_actions(
-    np.random.default_rng(10), len(starts), steps=50, dim=2
-)
-by_chance = arm.episodes(lambda seen, t: aimless_torques[:, t], starts, targets, 50)
-print(f"aimless torques    {by_chance.mean():.2f}")
-
-# %%
+# %% tags=["hide-input"]
 fig, axes = plt.subplots(1, 3, figsize=(6.4, 2.5), sharey=True, sharex=True)
-for ax, (task, title) in zip(
-    axes,
-    {"maze": "maze", "images": "maze, images", "arm": "MuJoCo arm"}.items(),
-    strict=True,
-):
+titles = {"maze": "maze", "images": "maze, images", "arm": "MuJoCo arm"}
+for ax, (task_name, title) in zip(axes, titles.items(), strict=True):
     for y, (name, color) in enumerate(COLOR.items()):
-        values = success.get((task, name))
+        values = success.get((task_name, name))
         if values is None:
             ax.text(0.03, y, "not run", va="center", color=figures.COLORS["muted"])
             continue
         ax.barh(y, values.mean(), color=figures.COLORS[color], alpha=0.85)
         ax.plot(values, [y] * seeds, ".", color="black", markersize=4)
+        greedily = mode[task_name, name].mean()
+        ax.plot(greedily, y, "D", mfc="white", color="black", markersize=5)
+    chance = success[task_name, "aimless"].mean()
+    ax.axvline(chance, color=figures.COLORS["exact"], linestyle="--", lw=1)
     ax.set(title=title, xlim=(0, 1.03), xlabel="success")
 axes[0].set_yticks(range(4), list(COLOR))
 axes[0].invert_yaxis()
 here.show(
     fig,
-    alt="Three panels of horizontal bars: success of CRL, TD3+HER, C-learning and GCBC in the maze, "
-    "the maze from images (CRL and GCBC only) and on the arm. CRL has the longest bar in each.",
-    caption="Share of test tasks solved within 50 steps. Bars: mean; dots: seeds, each with its own "
-    "recordings, initialisation and batches.",
+    alt="Three panels of horizontal bars: success of CRL, TD3+HER, C-learning and GCBC "
+    "in the maze, the maze from images (CRL and GCBC only) and on the arm. CRL has the "
+    "longest bar in each. Diamonds, the success of the policies' modes, lie far left of "
+    "the bars' ends in the maze, and at them on the arm. A dashed line marks aimless "
+    "motion; in the maze GCBC's bar ends near it.",
+    caption="Share of tests that come within reach of the goal in 50 steps. Bars: "
+    "mean, actions sampled from the policy; dots: seeds, each with its own "
+    "recordings, initialisation and batches; diamonds: the same policies, always "
+    "taking their mode. Dashed: aimless motion, as in the recordings.",
 )
 
 # %% [markdown]
-# One agent, three kinds of input, no change but an encoder. Read the bars with three things in mind.
+# One agent, three kinds of input, and no change at all between them. Read the bars with four things
+# in mind.
 #
-# First, the data suit the method. They are aimless, so one step of improvement on them is worth a lot,
-# as in the four rooms. From an expert's recordings cloning would do well, and the advantage would
-# shrink.
+# First, the data suit the method. They are aimless, so one step of improvement on them is worth a
+# lot, as in the four rooms. Cloning, in the maze, does no better than the aimless motion that it
+# imitates. From an expert's recordings it would do well, and the advantage would shrink.
 #
-# Second, the temporal-difference methods have a harder job: their critics describe the actor that is
-# being trained, not the recordings, and they need many updates until news of the goal has travelled
-# back. With a hundred times the training they may well catch up; equal budgets mean a *small* budget
-# here.
+# Second, this is a small budget, but not in favour of the classifier: with five times the updates the
+# gap in the maze widens. There, on other recordings of the same kind (a run that this page does not
+# repeat), contrastive RL reaches 0.58 of the goals instead of 0.39, TD3+HER 0.31 instead of 0.20,
+# C-learning 0.24 instead of 0.26 and cloning 0.09 instead of 0.07.
 #
-# In the maze the lead over C-learning varies so much from seed to seed that its interval includes zero
-# (this row of the table below is not reproduced), and the lead over TD3+HER is small.
+# Third, the policies are noisy, and the tests reward a walker who brushes past the goal: success
+# counts any moment of the 50 steps. In the maze all agents are far worse when they take their
+# policy's *mode* (diamonds): a point that runs into a wall at the same angle at every step stays
+# there. The order of the methods does not hang on this: it is the same both ways, in the maze (0.11,
+# 0.02, 0 and 0 for the modes) as on the arm, where mode and sample do equally well.
 #
-# Third, all agents *sample* their actions. When we tuned them, taking the mode of the policy was worse
-# for every one of them in the maze: a point that runs into a wall at the same angle at every step stays
-# there.
+# Fourth, five seeds with 40 tests each say only so much: the differences in the table below have
+# intervals of about ±0.1, and the lead over TD3+HER in the maze, 0.07, is just outside of its own.
 #
 # ## Play: what the classifier thinks of every cell
 #
 # Choose a goal and switch between the exact critic and the one that the first seed learned.
 
-# %%
-asked = {"upper left": (0, 0), "door": (4, 2), "centre left": (7, 1), "upper right": (1, 7),
-         "lower right": (8, 8), "right door": (4, 6)}  # fmt: skip
+# %% tags=["hide-input"]
+asked = {"upper left": (0, 0), "upper right": (1, 7), "right door": (4, 6)}
 critics = {"exact": exact, "learned": learned["NCE"][0]}
 
 
 def frame(name, which):
     fig, ax = plt.subplots(figsize=(4.2, 3.6))
     g = rooms.index(*asked[name])
-    picture = draw_critic(
-        ax, critics[which][:, :, g], g, f"{which} critic, goal: {name}"
-    )
+    title = f"{which} critic, goal: {name}"
+    picture = draw_critic(ax, critics[which][:, :, g], g, title)
     fig.colorbar(picture, ax=ax, label="best action's critic (nats)", shrink=0.85)
     return fig
 
@@ -683,36 +813,38 @@ def describe(name, which):
     g = rooms.index(*asked[name])
     agree = critics[which][:, :, g].argmax(axis=1) == exact[:, :, g].argmax(axis=1)
     return (
-        f"Map of the {which} critic for the goal {name}, with the best move in each cell; "
-        f"{agree.mean():.0%} of the moves are those of the exact critic."
+        f"Map of the {which} critic for the goal {name}, with the best move in each "
+        f"cell; {agree.mean():.0%} of the moves are those of the exact critic."
     )
 
 
 here.explore(
-    {"goal": list(asked), "critic": list(critics)}, frame, alt=describe, start=(3, 1)
+    {"goal": list(asked), "critic": list(critics)}, frame, alt=describe, start=(1, 1)
 )
 
 # %% [markdown]
-# Near the goal the learned arrows agree with the exact ones. In the opposite room some point into
-# walls: there the log ratios of five actions differ by a few hundredths, less than the noise.
+# The learned colours are right in all rooms, the learned arrows only near the goal: the printed
+# table above says how far that goes. Some arrows in the opposite room point into walls.
 #
 # ## What the paper claims, checked
 #
-# The first four rows are identities. The bounds called "ours" were set on prototypes with other code
-# and other seeds before this chapter was written. (The tables first trained for 2,000 steps and scored
-# 2.6 times perfect cloning; we then gave them the 3,000 steps that the prototype had.) For control the paper's claim is a direction:
-# contrastive RL reaches more goals than the others. We check it pair by pair: same recordings, same
-# initial networks, and a difference that has to be above zero.
+# The paper has figures of success, not tables, so its claim for control is a direction: contrastive
+# RL reaches more goals than the others. We check it pair by pair: same recordings, same initial
+# networks, actions sampled, and a difference that has to be above zero. The bounds called "ours" were
+# set on prototypes with other code and other seeds before this chapter was written. (The tables first
+# trained for 2,000 steps and scored 2.6 times perfect cloning; we then gave them the 3,000 steps that
+# the prototype had.)
 
-# %%
+# %% tags=["hide-input"]
 exact_claims = {
     "nce_optimum": (
-        "The logit of the best classifier is the log ratio of future to marginal (Newton against a "
-        "linear solve, where the future has probability above 1e-6)",
+        "The logit of the best classifier is the log ratio of future to marginal "
+        "(Newton against a linear solve, where the future has probability above 1e-6)",
         newton_error, "<= 1e-3", "oracle",
     ),
     "same_actions": (
-        "Greedy on the critic and greedy on the exact goal-conditioned Q score the same (difference)",
+        "Greedy on the critic and greedy on the exact goal-conditioned Q score the "
+        "same (difference)",
         abs(J["greedy on critic"] - J["greedy on exact Q"]), "<= 1e-9", "oracle",
     ),
     "one_step": (
@@ -726,14 +858,9 @@ exact_claims = {
 }  # fmt: skip
 for name, (statement, value, bound, source) in exact_claims.items():
     here.claim(
-        name,
-        statement,
-        paper="—",
-        measured=value,
-        bound=bound,
-        bound_from=source,
+        name, statement, paper="—", measured=value, bound=bound, bound_from=source,
         kind="exact",
-    )
+    )  # fmt: skip
 learned_claims = {
     "learned_ratio": (
         "Correlation of the learned critic with the exact log ratio",
@@ -741,28 +868,29 @@ learned_claims = {
     ),
     "learned_beats_perfect_cloning": (
         "Score of greedy on the learned critic, over that of perfect cloning",
-        J_learned["NCE"] / J["cloning"], "> 2.7", "prototype", 1.0,
+        J_from["NCE"] / J["cloning"], "> 2.7", "prototype", 1.0,
     ),
     "normalising_info_nce": (
         "What normalising the InfoNCE critic adds to its score",
-        J_learned["InfoNCE, normalised"] - J_learned["InfoNCE"], "> 0", "oracle", 0.0,
+        J_from["InfoNCE, normalised"] - J_from["InfoNCE"], "> 0", "oracle", 0.0,
     ),
 }  # fmt: skip
 both = {"kind": "statistical", "covers": "data and initialisation"}
 for name, (statement, values, bound, source, null) in learned_claims.items():
     here.claim(
-        name, statement, paper="—", measured=values, bound=bound, bound_from=source, null=null,
-        reason="Far from the goal the learned ratios of five actions differ by less than their "
-        "noise.", **both,
+        name, statement, paper="—", measured=values, bound=bound, bound_from=source,
+        null=null, reason="Far from the goal the critic's noise is as large as the gap "
+        "between the actions.", **both,
     )  # fmt: skip
-for (task, rival), values in success.items():
-    if rival != "CRL":
+for (task_name, rival), values in success.items():
+    if rival not in ("CRL", "aimless"):
+        short = rival.lower().replace("+", "_").replace("-", "_")
         here.claim(
-            f"{task}_over_{rival.lower().replace('+', '_').replace('-', '_')}",
-            f"Success of contrastive RL minus that of {rival}: {task}",
-            paper="above 0 (figures)", measured=success[task, "CRL"] - values, bound="> 0",
-            bound_from="paper", null=0.0, **both,
-            reason=f"{rival} solves as many of these tasks, within the spread of five seeds.",
+            f"{task_name}_over_{short}",
+            f"Success of contrastive RL minus that of {rival}: {task_name}",
+            paper="above 0 (figures)", measured=success[task_name, "CRL"] - values,
+            bound="> 0", bound_from="paper", null=0.0, **both,
+            reason="The difference is smaller than its spread over five seeds.",
         )  # fmt: skip
 here.conclude()
 
@@ -772,30 +900,28 @@ here.conclude()
 # 1. **Online or offline.** Paper: the agent collects its own data, besides an offline study on AntMaze.
 #    Here: offline only, from aimless recordings. What exploration contributes is not shown.
 # 2. **Tasks.** Paper: Sawyer and Fetch arms, ants, point mazes, $64\times64$ images. Here: a point maze,
-#    $16\times16$ images of it, a two-link arm of our own.
-# 3. **Networks and training.** Authors' code: 256-256 towers (1024-1024 offline), batch 256 (1024),
-#    $10^6$ environment steps, Adam $3\cdot10^{-4}$. Here: 64-64, batch 64, 800 updates (500 on images).
+#    $10\times10$ images of it, a two-link arm of our own.
+# 3. **Networks and training.** Authors' code: 256-256 towers (1024-1024 offline), a convolutional
+#    encoder for images, batch 256 (1024), $10^6$ environment steps, Adam $3\cdot10^{-4}$. Here: 64-64,
+#    the same for pixels as for places, batch 64, 800 updates.
 # 4. **Discount.** Code: 0.99. Here: 0.9 in the rooms, 0.95 elsewhere, since tasks are short.
 # 5. **The loss's balance.** The code averages over the whole $B\times B$ table, so positives are one in
 #    $B$ and the optimum shifts by $-\log(B-1)$. Ours gives both classes the same weight. Actions are
 #    ranked alike.
-# 6. **Actor and critics.** As in the code, with its offline weight $\lambda=0.05$; the code's offline
-#    actor uses future goals only, ours also random ones; the code takes the smaller of two critics offline
-#    and tunes an entropy weight for images. Ours has one critic and no entropy term, as it was tuned; the
-#    two temporal-difference methods have two critics. An earlier run in which ours had two as well gave
-#    the same verdicts (success 0.34, 0.20 and 0.97 in the three tasks).
+# 6. **Actor and critics.** As in the code, with its offline weight $\lambda=0.05$ and the smaller of two
+#    critics; the code's offline actor uses future goals only, ours also random ones; the code tunes an
+#    entropy weight for images, ours has none.
 # 7. **Recordings end.** Futures are drawn inside a recording, geometric and renormalised, as in the code.
 #    Near the end that favours the near future; [TD InfoNCE](td_infonce.ipynb) measures this bias.
-# 8. **Tuning.** Settings were chosen once in the maze, on recordings and seeds that are not used above:
-#    step sizes 0.001 and 0.003 (GCBC four from 0.0003 to 0.01), $\lambda$ 0.01, 0.05 and 0.2, for the two
-#    temporal-difference methods also the target's speed $\tau$ (0.005 and 0.05), which helped both, and
-#    for TD3+HER $\lambda$ = 0.002. They were used unchanged on images and on the arm. TD3+HER updates its
-#    actor at every step, unlike plain TD3.
+# 8. **Tuning.** Settings were chosen once in the maze, on recordings and seeds that are not used above,
+#    with smaller networks of the same kind: step sizes 0.001 and 0.003 (GCBC four from 0.0003 to 0.01),
+#    $\lambda$ 0.01, 0.05 and 0.2, for the two temporal-difference methods also the target's speed $\tau$
+#    (0.005 and 0.05), which helped both, and for TD3+HER $\lambda$ = 0.002. Contrastive RL had one critic
+#    then. They are used unchanged on images and on the arm. TD3+HER updates its actor at every step,
+#    unlike plain TD3.
 #
 # Not shown: the paper's convergence argument for a filtered version of the updates, and its model-based
-# baseline. A negative result from preparing the chapter belongs here too. In a wide U-shaped maze with
-# raw coordinates, *greedy* contrastive RL was worse than sampled cloning: it pressed against the wall
-# between itself and the goal. A critic that is a little wrong at a wall is punished at every step.
+# baseline.
 #
 # ## Scaling up
 #

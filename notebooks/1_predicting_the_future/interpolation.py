@@ -25,12 +25,11 @@
 # - plan through a maze with representations alone, and measure how far that carries.
 
 # %%
-import jax
-import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 
 from goalward.course import chapter, figures
+from goalward.methods.interpolation import GaussMarkov
 
 here = chapter.begin("interpolation")
 
@@ -38,14 +37,12 @@ here = chapter.begin("interpolation")
 # First the question as a picture. A point moves in the plane: each step turns it by 23 degrees,
 # pulls it a little towards the middle and adds noise. You see it twice, ten steps apart.
 
-# %%
-from goalward.methods.interpolation import GaussMarkov
-
+# %% tags=["hide-input"]
 n, angle, rho = 9, 0.4, 0.97
 turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 chain = GaussMarkov(turn / rho, rho**2 / (1 - rho**2))
 start, end = np.sqrt(chain.c) * np.array([[1.2, 0.0], [-0.75, -0.9]])
-rng = np.random.default_rng(0)
+_rng = np.random.default_rng(0)
 
 
 def draw_posterior(ax, chain, start, end, n):
@@ -67,7 +64,7 @@ def draw_posterior(ax, chain, start, end, n):
 
 
 fig, ax = plt.subplots(figsize=(6.4, 3.8))
-for path in chain.sample(rng.normal(size=(6, n, 2)), start, end):
+for path in chain.sample(_rng.normal(size=(6, n, 2)), start, end):
     ax.plot(
         *np.vstack([start, path, end]).T,
         color=figures.COLORS["muted"],
@@ -83,12 +80,13 @@ figures.direct_label(
 )
 here.show(
     fig,
-    alt="A path of nine waypoints arches from a point labelled now on the right over the top to a "
-    "point labelled then on the lower left, inside a band of circles; thin random paths follow the "
-    "arch. A dashed straight line between the two points cuts across, far from the arch.",
-    caption="What lies between now and then? Blue: the exact answer for this process, mean and one "
-    "standard deviation; grey: six ways it may have gone. The straight line (orange) is never near "
-    "any of them, because the process turns.",
+    alt="A path of nine waypoints arches from a point labelled now on the right over "
+    "the top to a point labelled then on the lower left, inside a band of circles; "
+    "thin random paths follow the arch. A dashed straight line between the two points "
+    "cuts across, far from the arch.",
+    caption="What lies between now and then? Blue: the exact answer for this process, "
+    "mean and one standard deviation; grey: six ways it may have gone. The straight "
+    "line (orange) is never near any of them, because the process turns.",
 )
 
 # %% [markdown]
@@ -102,17 +100,17 @@ here.show(
 size = here.sizes(
     #              smoke  laptop  gpu
     seeds=        (5,     5,      10),
-    chain_steps=  (60,    800,    10_000),
-    steps=        (60,    800,    100_000),
+    chain_steps=  (20,    800,    10_000),
+    steps=        (20,    800,    100_000),
     step_size=    (3e-3,  3e-3,   3e-4),
     batch=        (64,    128,    256),
-    series=       (60,    400,    2_000),
+    series=       (20,    400,    2_000),
     code=         (8,     8,      32),
     blocks=       (0,     0,      5),
     test_series=  (20,    50,     200),
     trips=        (60,    200,    500),
-    walk_steps=   (200,   200,    600),
-    bank=         (1_200, 4_000,  20_000),
+    walk_steps=   (20,    200,    600),
+    bank=         (400,   4_000,  20_000),
 )  # fmt: skip
 
 # %% [markdown]
@@ -198,9 +196,13 @@ size = here.sizes(
 # %%
 from inspect import getsource
 
+import jax
+import jax.numpy as jnp
+
 from goalward.losses.contrastive import info_nce
 from goalward.methods import interpolation as method
 
+rng = np.random.default_rng(1)
 past, future, A, c = (
     *rng.normal(size=(2, 3, 2)),
     np.array([[0.9, -0.5], [0.3, 0.7]]),
@@ -224,8 +226,8 @@ eta[:d], eta[-d:] = A @ past[0], A.T @ future[0]
 by_hand = np.linalg.solve(M, eta).reshape(steps_between, d)
 
 by_library, _ = GaussMarkov(A, c).waypoints(past[0], future[0], steps_between)
-logits = method.temporal_logits(*map(jnp.asarray, (past, future, A)))
-print(f"loss by hand {loss:.6f}, by the library {info_nce(logits):.6f}")
+by_logits = jax.jit(lambda *given: info_nce(method.temporal_logits(*given)))
+print(f"loss by hand {loss:.6f}, by the library {by_logits(past, future, A):.6f}")
 print(
     f"waypoints by hand against the library: {np.abs(by_hand - by_library).max():.0e}"
 )
@@ -256,7 +258,7 @@ print(getsource(GaussMarkov.precision))
 
 # %%
 def brute_force(Q, rho, start, end, n):
-    """Mean and covariance of the waypoints, from the joint covariance of the whole OU chain."""
+    """Mean and covariance of the waypoints, from the whole OU chain's covariance."""
     d, c = len(Q), rho**2 / (1 - rho**2)
     joint = np.zeros(((n + 2) * d, (n + 2) * d))
     for i in range(n + 2):
@@ -297,7 +299,7 @@ print(f"waypoints against brute force, mean and covariance: {worst:.0e}")
 print(f"one step back against the OU chain: {worst_back:.0e}")
 print(f"A = I, c = 1,000,000: distance from the straight line {off_line:.0e}")
 
-# %%
+# %% tags=["hide-input"]
 precision = chain.precision(6)
 fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.9))
 for ax, matrix, title in (
@@ -311,11 +313,12 @@ for ax, matrix, title in (
     fig.colorbar(picture, ax=ax, shrink=0.8)
 here.show(
     fig,
-    alt="Two twelve by twelve matrices. The precision is zero except for blocks on the diagonal and "
-    "beside it; the covariance is full, with a pattern of signs that turns along the rows.",
-    caption="Six waypoints of the turning process. Left: a waypoint's row of the precision touches "
-    "its neighbours only. Right: its inverse is full, so every waypoint depends on every other, "
-    "with the sign and size that the rotation gives.",
+    alt="Two twelve by twelve matrices. The precision is zero except for blocks on "
+    "the diagonal and beside it; the covariance is full, with a pattern of signs that "
+    "turns along the rows.",
+    caption="Six waypoints of the turning process. Left: a waypoint's row of the "
+    "precision touches its neighbours only. Right: its inverse is full, so every "
+    "waypoint depends on every other, with the sign and size that the rotation gives.",
 )
 
 # %% [markdown]
@@ -341,13 +344,15 @@ here.show(
 # which is 4.854 at $\rho=0.9$. We train both.
 
 # %%
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 
 import optax
 
 from goalward.data import series
 from goalward.nets.mlp import MLP, ResidualMLP
 from goalward.training.loop import train
+from goalward.training.together import Together
 
 rho = 0.9
 theory = {
@@ -357,9 +362,10 @@ theory = {
 
 
 def hidden_chain(key):
-    """A rotation by 0.3 and 0.7 radians in random planes, and a random way to show z."""
+    """A rotation by 0.3 and 0.7 radians in random planes, and how z is shown."""
     key_turn, key_columns = jax.random.split(key)
     return {
+        "symmetric": jnp.asarray(False),
         "Q": series.plane_rotations(key_turn, jnp.array([0.3, 0.7])),
         "columns": series.orthonormal_columns(key_columns, 46, 8),
     }
@@ -370,13 +376,22 @@ def chain_pairs(world, key):
     key_now, key_next = jax.random.split(key)
     now = jax.random.normal(key_now, (size.batch, 4))
     after = series.ou_step(key_next, now, world["Q"], rho)
-    return series.sine_lift(now, world["columns"]), series.sine_lift(
-        after, world["columns"]
-    )
+    lift = partial(series.sine_lift, columns=world["columns"])
+    return lift(now), lift(after), world["symmetric"]
+
+
+@dataclass(frozen=True)
+class EitherLoss(method.TemporalContrastive):
+    """Which of the two losses is meant comes with the batch: one program for both."""
+
+    def loss(self, params, state, batch, key):
+        past, future, symmetric = batch
+        meant = super(EitherLoss, replace(self, symmetric=symmetric))
+        return meant.loss(params, state, (past, future), key)
 
 
 def descent(steps):
-    """Adam, gradients clipped to norm 1, a step size that falls to zero along a cosine."""
+    """Adam, gradients clipped to norm 1, a step size that falls along a cosine."""
     return optax.chain(
         optax.clip_by_global_norm(1.0),
         optax.scale_by_adam(),
@@ -384,18 +399,23 @@ def descent(steps):
     )
 
 
-worlds = jax.vmap(hidden_chain)(jax.random.split(jax.random.key(0), size.seeds))
-one_way = method.TemporalContrastive(
+worlds = jax.jit(jax.vmap(hidden_chain))(
+    jax.random.split(jax.random.key(0), size.seeds)
+)
+twice = jax.tree.map(lambda leaf: np.concatenate([leaf, leaf]), worlds)
+twice["symmetric"] = np.arange(2 * size.seeds) >= size.seeds
+one_way = EitherLoss(
     MLP((64, 64, 4)), chain_pairs, descent(size.chain_steps), learning_rate=4e-3
 )
-learners = {"one-directional": one_way, "symmetric": replace(one_way, symmetric=True)}
+trained, _ = train(
+    one_way, twice, jax.random.key(1), size.chain_steps, seeds=2 * size.seeds,
+    data_axis=0, progress=here.progress("both losses"),
+)  # fmt: skip
+both_losses = jax.device_get(trained.params)
 learned = {
-    name: train(
-        learner, worlds, jax.random.key(1), size.chain_steps,
-        seeds=size.seeds, data_axis=0, progress=here.progress(name),
-    )[0].params
-    for name, learner in learners.items()
-}  # fmt: skip
+    "one-directional": jax.tree.map(lambda leaf: leaf[: size.seeds], both_losses),
+    "symmetric": jax.tree.map(lambda leaf: leaf[size.seeds :], both_losses),
+}
 
 
 # %% [markdown]
@@ -412,24 +432,27 @@ def pick(tree, *index):
     return jax.tree.map(lambda leaf: leaf[index], tree)
 
 
-def against_exact(learner, params, world, seed):
-    """Scale, singular values and errors of one seed's learned chain, in double precision."""
+@jax.jit
+def encode_chain(params, z, world):
+    """Codes of hidden states; both losses train encoders of one shape."""
+    return one_way.encode(params, series.sine_lift(z, world["columns"]))
+
+
+def against_exact(params, world, seed):
+    """Scale, singular values and errors of one seed's learned chain."""
     z = np.random.default_rng(seed).normal(size=(5_400, 4))
 
-    def encode(z):
-        x = series.sine_lift(jnp.asarray(z, jnp.float32), world["columns"])
-        return np.asarray(learner.encode(params, x), float)
-
-    codes = encode(z[:5_000])
+    all_codes = np.asarray(encode_chain(params, z, world), float)
+    codes, code_ends = all_codes[:5_000], all_codes[5_000:].reshape(2, 200, 4)
     affine, *_ = np.linalg.lstsq(np.c_[z[:5_000], np.ones(5_000)], codes, rcond=None)
     z_ends, exact_c = z[5_000:].reshape(2, 200, 4), rho**2 / (1 - rho**2)
     exact_chain = GaussMarkov(np.asarray(world["Q"], float) / rho, exact_c)
     exact_z = exact_chain.smooth(*(np.sqrt(exact_c) * z_ends), 5)[0] / np.sqrt(exact_c)
     exact = exact_z @ affine[:4] + affine[4]
     learned_chain = GaussMarkov(np.asarray(params["A"], float), np.mean(codes**2))
-    ours = learned_chain.smooth(*map(encode, z_ends), 5)[0]
+    ours = learned_chain.smooth(*code_ends, 5)[0]
     fraction = (np.arange(1, 6) / 6)[:, None]
-    ends = [encode(z)[:, None] for z in z_ends]
+    ends = code_ends[:, :, None]
     straight = (1 - fraction) * ends[0] + fraction * ends[1]
     return {
         "scale": np.trace(np.cov(codes.T)) / 4,
@@ -442,10 +465,10 @@ def against_exact(learner, params, world, seed):
 
 results = {
     name: [
-        against_exact(learner, pick(learned[name], s), pick(worlds, s), s)
+        against_exact(pick(learned[name], s), pick(worlds, s), s)
         for s in range(size.seeds)
     ]
-    for name, learner in learners.items()
+    for name in learned
 }
 
 
@@ -453,11 +476,12 @@ def by_seed(name, key):
     return np.array([result[key] for result in results[name]])
 
 
-for name in learners:
-    print(f"{name}: relative error of the waypoints {by_seed(name, 'error').mean():.4f}, "
-          f"of a straight line {by_seed(name, 'line error').mean():.2f}")  # fmt: skip
+for name in learned:
+    error, line = (by_seed(name, key).mean() for key in ("error", "line error"))
+    print(f"{name}: relative error of the waypoints {error:.4f}, "
+          f"of a straight line {line:.2f}")  # fmt: skip
 
-
+# %% tags=["hide-input"]
 fig, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.2), width_ratios=(1, 1.15))
 exact, ours, straight = results["one-directional"][0]["means"]
 for points, color, name, at in (
@@ -484,19 +508,26 @@ right.set(
 right.margins(0.35, 0.3)
 here.show(
     fig,
-    alt="Left: inferred against exact waypoints; those of the learned posterior lie on the diagonal, "
-    "those of linear interpolation are scattered. Right: scale against singular values of A; five "
-    "dots of each loss lie near a cross that marks the predicted value, the two crosses apart.",
-    caption="Left: on 46-dimensional observations the learned chain infers the exact waypoints "
-    "(on the diagonal); a straight line between the same codes does not. Right: each dot is a seed; "
-    "the two losses have different optima, and each run ends near the one predicted for it.",
+    alt="Left: inferred against exact waypoints; those of the learned posterior lie "
+    "on the diagonal, those of linear interpolation are scattered. Right: scale "
+    "against singular values of A; five dots of each loss lie near a cross that marks "
+    "the predicted value, the two crosses apart.",
+    caption="Left: on 46-dimensional observations the learned chain infers the exact "
+    "waypoints (on the diagonal); a straight line between the same codes does not. "
+    "Right: each dot is a seed; the two losses have different optima, and each run "
+    "ends near the one predicted for it.",
 )
 
 # %% [markdown]
 # Theory predicts the numbers before training starts: both the scale and the matrix. The symmetric
 # loss ends elsewhere, where its theory says. Its pair $(A,c)$ is not consistent, and its waypoints
-# are about ten times less exact, though still within one percent. Measured scales sit a little below
-# theory; a finite batch and a finite number of steps do that.
+# are about ten times less exact, though still within one percent.
+#
+# Measured scales sit a little below theory. For the one-directional loss the size of the batch is not
+# the cause: the log ratio is its best critic among 16 candidates as among infinitely many, so its
+# optimum is 4.263 for every batch. The symmetric loss does depend on the batch. Its optimum, worked
+# out apart from this page, is 4.67 for batches of 16 and 4.85 without end; that explains less than
+# half of what is missing there. The rest we did not trace.
 #
 # ## Spirals: the same learner on data that is not Gaussian at all
 #
@@ -515,7 +546,7 @@ here.show(
 
 # %%
 from goalward.envs.point_maze import PointMaze
-from goalward.evaluation.rollouts import rollouts
+from goalward.evaluation.horizon import success_by_distance
 from goalward.tabular.grid import Grid
 
 grid = Grid.parse("""
@@ -533,35 +564,49 @@ maze = PointMaze(grid, speed=0.3, noise=0.03, horizon=10_000)
 centre = (jnp.asarray(grid.shape) - 1) / 2
 
 
-def wander(observation, goal, heading, key):
-    """Keep going; with probability 0.1 take a new random heading. The goal is ignored."""
-    chance, fresh = jax.random.uniform(key, (2,))
-    heading = jnp.where(chance < 0.1, 2 * jnp.pi * fresh, heading)
-    return jnp.array([jnp.cos(heading), jnp.sin(heading)]), heading
+def free_places(rng, *shape):
+    """Uniform places in the corridors."""
+    cells = grid.cells[rng.integers(grid.states, size=shape)]
+    return (cells + rng.uniform(-0.49, 0.49, (*shape, 2))).astype(np.float32)
 
 
-def walks(key):
-    key_start, key_heading, key_walk = jax.random.split(key, 3)
-    starts = jax.vmap(maze.reset)(jax.random.split(key_start, size.series))
-    headings = jax.random.uniform(key_heading, (size.series,), maxval=2 * jnp.pi)
-    return rollouts(maze, wander, starts, key_walk, 60, headings).states.observation
+@jax.jit
+def move(places, velocity, key):
+    """One step of many walkers; walls stop them."""
+
+    def step(place, velocity, key):
+        return maze.step(maze.at(place, place), velocity, key).observation
+
+    return jax.vmap(step)(places, velocity, jax.random.split(key, len(places)))
 
 
+def wander(rng, walkers, steps):
+    """Keep going; with probability 0.1 take a new random heading."""
+    way, heading = [free_places(rng, walkers)], rng.uniform(0, 2 * np.pi, walkers)
+    for t in range(steps):
+        fresh = rng.uniform(0, 2 * np.pi, walkers)
+        heading = np.where(rng.uniform(size=walkers) < 0.1, fresh, heading)
+        velocity = np.stack([np.cos(heading), np.sin(heading)], axis=1)
+        way.append(np.asarray(move(way[-1], velocity, jax.random.key(t))))
+    return np.stack(way, axis=1)
+
+
+rng = np.random.default_rng(2)
+walks = wander(rng, size.seeds * size.series, 60)
+walks = walks.reshape(size.seeds, size.series, 61, 2)
 keys = jax.random.split(jax.random.key(2), size.seeds)
-key_layer, key_plane = jax.random.split(jax.random.key(3))
-layer = series.random_layer(key_layer, inputs=2, dim=46)
-plane = series.orthonormal_columns(key_plane, 46, 2)
+layer = jax.jit(partial(series.random_layer, inputs=2, dim=46))(jax.random.key(3))
+plane = np.linalg.qr(rng.normal(size=(46, 2)))[0].astype(np.float32)
 shows = {
     "flat spirals": lambda x: x @ plane.T,
     "bent spirals": lambda x: series.tanh_lift(x, layer),
     "maze": lambda x: series.tanh_lift(2 * (x - centre) / centre.max(), layer),
 }
-spirals = jax.vmap(lambda key: series.spirals(key, size.series))(keys)
-states = dict(
-    zip(shows, (spirals, spirals, jax.jit(jax.vmap(walks))(keys)), strict=True)
-)
-raw = {world: shows[world](states[world]) for world in shows}
-observations = {w: jax.vmap(series.standardise)(x, x) for w, x in raw.items()}
+spirals = jax.jit(jax.vmap(lambda key: series.spirals(key, size.series)))(keys)
+states = dict(zip(shows, (spirals, spirals, walks), strict=True))
+raw = {world: jax.jit(shows[world])(states[world]) for world in shows}
+standardise = jax.jit(jax.vmap(series.standardise))
+observations = {world: standardise(x, x) for world, x in raw.items()}
 print("seeds, series, time, observation:", observations["maze"].shape)
 
 # %% [markdown]
@@ -572,16 +617,14 @@ print("seeds, series, time, observation:", observations["maze"].shape)
 # straight line in the plane itself, and *no plan*, the goal repeated.
 #
 # **Tuning, and where it was not even.** All three networks share encoder, code size, optimiser, step
-# size, batch and number of steps. Each has one setting of its own, fixed beforehand: our bound on the
-# mean square is 50, VIP's discount is the authors' 0.98, PCA keeps the authors' two components.
+# size, batch and number of steps, and one compiled loop. Each has one setting of its own, fixed
+# beforehand: our aim for the mean square is 50, VIP's discount is the authors' 0.98, PCA keeps the authors' two components.
 # Stride and number of waypoints are the same for all. But while building the chapter we tried
 # several strides, lifts, depths, numbers of steps and of waypoints, and looked at *our* method only
 # when choosing. The rivals got no such attention. Read the margins with that in mind: those on the
 # spirals are far larger than tuning could explain, those in the maze need not be.
 
 # %%
-from functools import partial
-
 from goalward.baselines.autoencoder import Autoencoder
 from goalward.baselines.pca import fit_pca
 from goalward.baselines.straight_line import repeat_goal, straight_line
@@ -602,87 +645,104 @@ autoencoder = Autoencoder(
 )
 
 
-def fit(name, learner, worlds):
-    """Parameters by world and seed; worlds and seeds share one vmapped axis."""
-    data = jnp.concatenate([observations[world] for world in worlds])
-    trained, _ = train(
-        learner, data, jax.random.key(4), size.steps,
-        seeds=len(data), data_axis=0, progress=here.progress(name),
-    )  # fmt: skip
-    rows, params = iter(range(len(data))), jax.device_get(trained.params)
-    return {
-        (name, w, s): pick(params, next(rows))
-        for w in worlds
-        for s in range(size.seeds)
-    }
-
-
-bent = ["bent spirals", "maze"]
-weights = (
-    fit("ours", ours, list(shows))
-    | fit("VIP", vip, bent)
-    | fit("autoencoder", autoencoder, bent)
-)
 encoders = {"ours": ours, "VIP": vip, "autoencoder": autoencoder}
+rows = jnp.concatenate([observations[world] for world in shows])
+trained, _ = train(
+    Together(tuple(encoders.values())), rows, jax.random.key(4), size.steps,
+    seeds=len(rows), data_axis=0, progress=here.progress("three encoders"),
+)  # fmt: skip
+weights = {  # by world and method, with a leading axis over seeds
+    world: {
+        name: jax.tree.map(lambda leaf, at=at: leaf[at : at + size.seeds], params)
+        for name, params in zip(encoders, trained.params, strict=True)
+    }
+    for world, at in zip(shows, range(0, len(rows), size.seeds), strict=True)
+}
 
 
 # %% [markdown]
-# One function makes every method's plan for one world and seed. `bank` is a sample of training
-# states with their observations; `starts` and `ends` are positions in the plane, shown to the
-# methods as observations.
+# Every method encodes a bank of training states, the starts and the ends; what lies between is decoded
+# to states of the bank. Three more plans are variants of ours, for later: the formula with $A$ replaced
+# by the nearest rotation, with a hundred times the measured $c$, and with half as many waypoints.
 
 
 # %%
-@partial(jax.jit, static_argnames=("world", "n"))
-def plans(world, params, bank, reference, starts, ends, n):
-    """Waypoints in the plane, (pairs, n, 2), by each method."""
+@jax.jit
+@jax.vmap
+def encoded(params, seen):
+    """All methods' codes of one seed's observations; PCA is fitted to them."""
+    codes = {name: encoders[name].encode(params[name], seen) for name in params}
+    return codes | {"PCA": fit_pca(seen, 2).encode(seen)}
 
-    def show(x):
-        return series.standardise(shows[world](x), reference)
 
-    def decode(encode, between):
-        bank_codes = encode(show(bank))
-        codes = between(bank_codes, encode(show(starts)), encode(show(ends)))
-        return bank[method.nearest(bank_codes, codes)]
+def chain_of(world, s):
+    """The chain that one seed learned, in double precision; c is measured."""
+    A = np.asarray(weights[world]["ours"]["A"][s], float)
+    return GaussMarkov(A, float(np.mean(codes[world][s] ** 2)))
 
-    def line(bank_codes, first, last):
-        return straight_line(first, last, n)
 
-    def posterior(bank_codes, first, last):
-        return ours.chain(params["ours"], bank_codes).waypoints(first, last, n)[0]
+def plans(world, starts, ends, n):
+    """Waypoints in the plane, (seeds, pairs, n, 2), by each method."""
+    every = max(1, size.series * 61 // size.bank)
+    bank = np.asarray(states[world]).reshape(size.seeds, -1, 2)[:, ::every]
+    places = np.concatenate([bank, starts, ends], axis=1)
+    seen = standardise(jax.jit(shows[world])(places), raw[world])
+    found, split = {}, np.cumsum([bank.shape[1], starts.shape[1]])
+    for name, code in jax.device_get(encoded(weights[world], seen)).items():
+        banked, first, last = np.split(code, split, axis=1)
+        between = {name: straight_line(first, last, n)}
+        if name == "ours":
+            chains = [chain_of(world, s) for s in range(size.seeds)]
+            between = {"line in our codes": between["ours"]} | formulas(
+                chains, first, last, n
+            )
+        for plan, way in between.items():
+            nearest = [
+                look_up(b, w) for b, w in zip(banked, np.float32(way), strict=True)
+            ]
+            found[plan] = np.stack([b[i] for b, i in zip(bank, nearest, strict=True)])
+    found["straight line"] = np.asarray(straight_line(starts, ends, n))
+    found["no plan"] = np.asarray(repeat_goal(ends, n))
+    return found
 
-    encode = {name: partial(encoders[name].encode, params[name]) for name in params}
+
+def formulas(chains, first, last, n):
+    """Posterior means between codes, by our formula and its three variants."""
+
+    def means(change, n):
+        return np.stack(
+            [
+                change(c).smooth(*e, n)[0]
+                for c, *e in zip(chains, first, last, strict=True)
+            ]
+        )
+
+    def rotation(chain):
+        left, _, right = np.linalg.svd(chain.A)
+        return GaussMarkov(left @ right, chain.c)
+
+    half = np.repeat(means(lambda chain: chain, -(-n // 2)), 2, axis=2)
     return {
-        "ours": decode(encode.pop("ours"), posterior),
-        "line in our codes": decode(partial(ours.encode, params["ours"]), line),
-        **{name: decode(encode[name], line) for name in encode},
-        "PCA": decode(fit_pca(show(bank), 2).encode, line),
-        "straight line": straight_line(starts, ends, n),
-        "no plan": repeat_goal(ends, n),
+        "ours": means(lambda chain: chain, n),
+        "A a rotation": means(rotation, n),
+        "weak pull": means(lambda chain: GaussMarkov(chain.A, 100 * chain.c), n),
+        "half the waypoints": half[:, :, :n],
     }
 
 
-def plans_of_seeds(world, starts, ends, n):
-    """The same for all seeds of a world; arrays get a leading axis over seeds."""
-    every = max(1, size.series * 61 // size.bank)
-    out = []
-    for s in range(size.seeds):
-        bank = states[world][s].reshape(-1, 2)[::every]
-        params = {
-            name: weights[name, world, s]
-            for name in encoders
-            if (name, world, s) in weights
-        }
-        out.append(plans(world, params, bank, raw[world][s], starts[s], ends[s], n))
-    return {name: np.stack([o[name] for o in out]) for name in out[0]}
-
-
-new = jax.vmap(
-    lambda key: series.spirals(jax.random.fold_in(key, 1), size.test_series)
+look_up = jax.jit(method.nearest)
+encode_ours = jax.jit(jax.vmap(ours.encode))
+codes = {
+    world: np.asarray(encode_ours(weights[world]["ours"], observations[world]))
+    for world in shows
+}
+new = jax.jit(
+    jax.vmap(lambda k: series.spirals(jax.random.fold_in(k, 1), size.test_series))
 )(keys)
+new = np.asarray(new)
 truth = new[:, :, stride:60:stride]
 spiral_plans = {
-    world: plans_of_seeds(world, new[:, :, 0], new[:, :, 60], 9)
+    world: plans(world, new[:, :, 0], new[:, :, 60], 9)
     for world in ("flat spirals", "bent spirals")
 }
 errors = {
@@ -692,10 +752,17 @@ errors = {
     }
     for world, found in spiral_plans.items()
 }
+
+# %% tags=["hide-input"]
 colors = {
-    "ours": "ours", "line in our codes": "sixth", "VIP": "second", "autoencoder": "third",
-    "PCA": "fourth", "straight line": "fifth", "no plan": "muted",
-}  # fmt: skip
+    "ours": "ours",
+    "line in our codes": "sixth",
+    "VIP": "second",
+    "autoencoder": "third",
+    "PCA": "fourth",
+    "straight line": "fifth",
+    "no plan": "muted",
+}
 
 fig, axes = plt.subplots(1, 2, figsize=(6.4, 3.4), sharex=True, sharey=True)
 off = np.sum((spiral_plans["bent spirals"]["ours"][0] - truth[0]) ** 2, (1, 2))
@@ -719,16 +786,18 @@ for ax, names, title in (
     ax.set_title(title)
 here.show(
     fig,
-    alt="A spiral drawn as a thin line, twice, with nine circles on it. Left: our nine waypoints lie "
-    "in or close to the circles. Right: the dots of three methods that interpolate linearly lie off the spiral, many "
-    "of them cutting across it.",
-    caption="A new spiral, seen in 46 bent dimensions; only its first and last state are given. "
-    "Circles: where it was; this is our median spiral. Left: our nine decoded waypoints follow it round, a little inside. Right: "
-    "straight lines between codes cut across.",
+    alt="A spiral drawn as a thin line, twice, with nine circles on it. Left: our nine "
+    "waypoints go round with the circles, most of them inside, at a smaller radius. "
+    "Right: the dots of three methods that interpolate linearly lie off the spiral, "
+    "many of them cutting across it.",
+    caption="A new spiral, seen in 46 bent dimensions; only its first and last state "
+    "are given. Circles: where it was; this is our median spiral. Left: our nine "
+    "decoded waypoints follow it round, but inside. Right: straight lines between "
+    "codes cut across.",
     lead=True,
 )
 
-# %%
+# %% tags=["hide-input"]
 fig, axes = plt.subplots(1, 2, figsize=(6.4, 3.0), sharey=True, sharex=True)
 order = list(colors)[::-1]
 for ax, (world, error) in zip(axes, errors.items(), strict=True):
@@ -743,33 +812,59 @@ for ax, (world, error) in zip(axes, errors.items(), strict=True):
     ax.grid(axis="x", alpha=0.3)
 here.show(
     fig,
-    alt="Squared error of the waypoints by method, one dot a seed, for flat and bent spirals, on a "
-    "logarithmic axis. Ours is far to the left; linear interpolation in our codes, VIP, "
-    "autoencoder, PCA and the straight line are close together; no plan is worst.",
-    caption="Mean squared distance between inferred and true waypoints, one dot a seed. The straight "
-    "line in *our own* codes is as bad as the rivals: the codes alone do not help, the matrix that "
-    "turns them does. (VIP and the autoencoder are trained on the bent spirals only.)",
+    alt="Squared error of the waypoints by method, one dot a seed, for flat and bent "
+    "spirals, on a logarithmic axis. Ours is far to the left; linear interpolation in "
+    "our codes, VIP, autoencoder, PCA and the straight line are close together; no "
+    "plan is worst.",
+    caption="Mean squared distance between inferred and true waypoints, one dot a "
+    "seed. The straight line in *our own* codes is as bad as the rivals: the codes "
+    "alone do not help, the matrix that turns them does.",
 )
 
 # %% [markdown]
 # Look at the row *line in our codes*. Same encoder, same decoding; only $A$ is replaced by the
 # identity. Nearly all of the gain is gone. On data that turns, interpolation is not enough, and the
-# general formula is. (Our waypoints on the bent spirals lie a little inside. A possible reason, untested: a
-# posterior mean is pulled towards the origin of the codes, and these codes are not quite the chain
-# of the theory, as a diagnostic near the end shows. On the flat spirals the pull is gone.)
+# general formula is.
+#
+# Our waypoints on the bent spirals lie inside the spiral all the same: a quarter of the radius is
+# missing. Is it the *pull*, the posterior mean drawn towards the origin? Then a larger $c$ should help,
+# since the pull is $1/c$. Or is it the *stretch*: is $A$ no rotation here?
+
+# %%
+for world, error in errors.items():
+    long = np.linalg.norm(truth, axis=-1)
+    for name in ("ours", "weak pull", "A a rotation"):
+        radius = np.linalg.norm(spiral_plans[world][name], axis=-1) / long
+        print(f"{world}, {name:13s} error {error[name].mean():.3f}, "
+              f"radius {radius.mean():.2f} of the true one")  # fmt: skip
+    stretch = []
+    for s in range(size.seeds):
+        ahead, _ = chain_of(world, s).predict(codes[world][s][:, 24])
+        ahead = np.linalg.norm(ahead, axis=-1)
+        stretch.append(ahead / np.linalg.norm(codes[world][s][:, 30], axis=-1))
+    print(f"{world}, length of the predicted code over that of the true one "
+          f"{np.mean(stretch):.3f}\n")  # fmt: skip
+
+# %% [markdown]
+# It is the stretch. Against the pull, a hundred times the measured $c$ makes the bent case no better
+# but a little worse (0.11 against 0.10). Keeping $c$ and replacing $A$ by the nearest rotation cures it:
+# a quarter of the error, and the radius is right. On bent spirals the learned $A$ predicts codes that
+# are 15 percent too long, and between two fixed ends a chain that lengthens every step has to begin
+# too short. On the flat spirals the predicted codes have the right length, within one percent. There
+# the stretch *is* the spirals' growth, and taking it away does harm.
 #
 # Forward and backward inference come from the same $A$: equation (1) from the code of a state in the
 # middle, equation (2) for what came before.
 
-# %%
-bank = states["bent spirals"][0].reshape(-1, 2)
-params = weights["ours", "bent spirals", 0]
-codes = ours.encode(params, observations["bent spirals"][0].reshape(-1, 46))
-learned_chain = ours.chain(params, codes)
-seen = series.standardise(
-    shows["bent spirals"](new[0, example, 30]), raw["bent spirals"][0]
-)
-middle_code = ours.encode(params, seen)
+# %% tags=["hide-input"]
+bank = np.asarray(states["bent spirals"][0]).reshape(-1, 2)
+bank_codes = jnp.asarray(codes["bent spirals"][0].reshape(-1, size.code))
+learned_chain = chain_of("bent spirals", 0)
+middle = new[:, example, 30:31]
+seen = standardise(jax.jit(shows["bent spirals"])(middle), raw["bent spirals"])
+middle_code = np.asarray(encode_ours(weights["bent spirals"]["ours"], seen), float)[
+    0, 0
+]
 noise = np.random.default_rng(1).normal(size=(150, size.code))
 fig, ax = plt.subplots(figsize=(6.4, 3.4))
 ax.plot(*true_way.T, color=figures.COLORS["muted"], lw=0.8)
@@ -777,8 +872,8 @@ for (mean, cov), color, name, time, offset in (
     (learned_chain.retrodict(middle_code), "third", "6 steps before", 24, (-105, 0)),
     (learned_chain.predict(middle_code), "second", "6 steps after", 36, (16, 0)),
 ):
-    drawn = mean + noise @ np.linalg.cholesky(np.asarray(cov, float)).T
-    guess = np.asarray(bank[method.nearest(codes, jnp.asarray(drawn, jnp.float32))])
+    drawn = mean + noise @ np.linalg.cholesky(cov).T
+    guess = bank[look_up(bank_codes, np.float32(drawn))]
     true = new[0, example, time]
     ax.plot(*guess.T, ".", ms=5, color=figures.COLORS[color], alpha=0.4)
     ax.plot(*true, "x", ms=9, mew=2, color=figures.COLORS["exact"])
@@ -791,10 +886,11 @@ ax.set_aspect("equal")
 ax.axis("off")
 here.show(
     fig,
-    alt="On a spiral, a dot marked now; a cloud of decoded samples ahead of it and one behind it, "
-    "each around a cross that marks where the series really was six steps later and earlier.",
-    caption="Samples of the learned posterior one stride back and one stride ahead, decoded to "
-    "training states. Crosses: where this spiral really was.",
+    alt="On a spiral, a dot marked now; a cloud of decoded samples ahead of it and "
+    "one behind it, each around a cross that marks where the series really was six "
+    "steps later and earlier.",
+    caption="Samples of the learned posterior one stride back and one stride ahead, "
+    "decoded to training states. Crosses: where this spiral really was.",
 )
 
 # %% [markdown]
@@ -807,34 +903,47 @@ here.show(
 
 
 # %%
-def follow(observation, goal, carry, key):
+def walk(starts, plan, goals, steps):
     """Head for the current waypoint; within half a cell of it, for the next."""
-    plan, i = carry
-    near = jnp.linalg.norm(plan[i] - observation) < 0.5
-    i = jnp.where(near, jnp.minimum(i + 1, len(plan) - 1), i)
-    return (plan[i] - observation) / maze.speed, (plan, i)
+    place, i, rows = starts, np.zeros(len(starts), int), np.arange(len(starts))
+    done, way = np.zeros(len(starts), bool), [starts]
+    for t in range(steps):
+        near = np.linalg.norm(plan[rows, i] - place, axis=1) < 0.5
+        i = np.where(near, np.minimum(i + 1, plan.shape[1] - 1), i)
+        velocity = (plan[rows, i] - place) / maze.speed
+        place = np.asarray(move(place, velocity, jax.random.key(t)))
+        done |= np.linalg.norm(place - goals, axis=1) <= maze.reach
+        way.append(place)
+    return done, np.stack(way, axis=1)
 
 
-@jax.jit
-def walk(starts, plan, key):
-    carry = (plan, jnp.zeros(len(plan), int))
-    return rollouts(maze, follow, starts, key, size.walk_steps, carry)
-
-
-trips = jax.vmap(lambda key: jax.vmap(maze.reset)(jax.random.split(key, size.trips)))(
-    keys
-)
-cells = np.asarray(maze.cell(trips.observation)), np.asarray(maze.cell(trips.goal))
+starts, goals = free_places(rng, 2, size.seeds, size.trips)
+cells = np.asarray(maze.cell(starts)), np.asarray(maze.cell(goals))
 distance = grid.distances[cells]
-maze_plans = plans_of_seeds("maze", trips.observation, trips.goal, 20)
-success, example_walk = {}, {}
-for name, plan in maze_plans.items():
-    whole = np.concatenate([plan, np.asarray(trips.goal)[:, :, None]], axis=2)
-    flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), (trips, whole))
-    walked = walk(*flat, jax.random.key(5))
-    success[name] = np.asarray(walked.success).reshape(distance.shape)
-    example_walk[name] = np.asarray(walked.states.observation[: size.trips])
+maze_plans = plans("maze", starts, goals, 20)
+every_plan = np.stack(list(maze_plans.values()))
+whole = np.concatenate(
+    [every_plan, np.broadcast_to(goals[:, :, None], (*every_plan.shape[:3], 1, 2))], 3
+)
+from_each, to_each = (
+    np.broadcast_to(x, (*every_plan.shape[:3], 2)).reshape(-1, 2)
+    for x in (starts, goals)
+)
+done, ways = walk(
+    from_each, whole.reshape(-1, *whole.shape[3:]), to_each, size.walk_steps
+)
+success = dict(zip(maze_plans, done.reshape(-1, *distance.shape), strict=True))
+ways = ways.reshape(*every_plan.shape[:3], -1, 2)
+example_walk = {name: ways[i, 0] for i, name in enumerate(maze_plans)}
+edges = np.array([0, 3, 6, 9, 12, 24])
+reached = {
+    name: np.array(
+        [success_by_distance(*pair, edges) for pair in zip(ok, distance, strict=True)]
+    )
+    for name, ok in success.items()
+}
 
+# %% tags=["hide-input"]
 far = distance[0] >= 12
 solved = far & success["ours"][0] & ~success["no plan"][0]
 trip = np.flatnonzero(solved)[0] if solved.any() else int(np.argmax(distance[0]))
@@ -844,41 +953,33 @@ for ax, name in zip(axes, ("ours", "PCA"), strict=True):
     color = figures.COLORS[colors[name]]
     ax.plot(*example_walk[name][trip].T[::-1], color=color, lw=1.2)
     ax.plot(*maze_plans[name][0, trip].T[::-1], "o", ms=4, color=color)
-    for point, mark in ((trips.observation[0, trip], "o"), (trips.goal[0, trip], "*")):
+    for point, mark in ((starts[0, trip], "o"), (goals[0, trip], "*")):
         ax.plot(*np.asarray(point)[::-1], mark, ms=11, color=figures.COLORS["exact"])
     ax.set(xticks=[], yticks=[], title=f"{name}: plan (dots) and walk")
 here.show(
     fig,
-    alt="The same trip in a maze, twice. Left, our waypoints lead through the corridors from the "
-    "start to the star, and the walk follows them. Right, PCA's waypoints lie on a line across "
-    "walls, and the walk ends at a wall.",
-    caption="One long trip, from the disc to the star. Our waypoints keep to the corridors, although "
-    "the codes were learned from aimless wandering. PCA's ignore the walls, and the walker gets "
-    "stuck.",
+    alt="The same trip in a maze, twice. Left, our waypoints lead through the "
+    "corridors from the start to the star, and the walk follows them. Right, PCA's "
+    "waypoints lie on a line across walls, and the walk ends at a wall.",
+    caption="One long trip, from the disc to the star. Our waypoints keep to the "
+    "corridors, although the codes were learned from aimless wandering. PCA's ignore "
+    "the walls, and the walker gets stuck.",
 )
 
-# %%
+# %% tags=["hide-input"]
 from itertools import pairwise
 
-from goalward.evaluation.horizon import success_by_distance
-
-edges = np.array([0, 3, 6, 9, 12, 24])
-reached = {
-    name: np.array(
-        [success_by_distance(*pair, edges) for pair in zip(ok, distance, strict=True)]
-    )
-    for name, ok in success.items()
-}
 fig, ax = plt.subplots(figsize=(6.4, 3.6))
 middles = np.arange(len(edges) - 1)
-for name, values in reached.items():
+for name in colors:
+    values = reached[name]
     style = {"lw": 2.5} if name == "ours" else {"lw": 1.3}
     figures.band(
         ax, middles, np.nan_to_num(values), figures.COLORS[colors[name]], **style
     )
 height = -1.0
 for value, name in sorted(
-    (np.nan_to_num(v)[:, -1].mean(), name) for name, v in reached.items()
+    (np.nan_to_num(reached[name])[:, -1].mean(), name) for name in colors
 ):
     height = max(value, height + 0.075)  # one label above the other
     figures.direct_label(
@@ -894,30 +995,49 @@ ax.set(
 )
 here.show(
     fig,
-    alt="Success against distance from start to goal for seven methods. All start near one. Ours "
-    "falls most slowly; linear interpolation in our codes follows; the others fall to near zero.",
-    caption="Success by distance, mean and 95% interval over seeds. Beyond a few cells a straight "
-    "line, in the plane or in the codes of PCA, VIP or the autoencoder, runs into walls.",
+    alt="Success against distance from start to goal for seven methods. No plan and "
+    "the straight lines, in the plane and in the codes of PCA, VIP and the "
+    "autoencoder, start near one and fall to near zero. Ours starts lower, at about "
+    "two thirds, falls most slowly and ends highest, at about a third. The straight "
+    "line in our codes starts at one and ends between ours and the others.",
+    caption="Success by distance, mean and 95% interval over seeds. Beyond a few "
+    "cells a straight line, in the plane or in the codes of PCA, VIP or the "
+    "autoencoder, runs into walls. On the shortest trips our plan is the one that "
+    "fails.",
 )
 
 # %% [markdown]
-# Two things to notice. On short trips our plan is *worse* than none: with 20 strides to spend and
-# two cells to go, the most likely way wanders about, and a decoded waypoint may lie around a corner.
-# The number of strides is part of the question, and we gave the wrong one. (The chain could be
-# asked: the density of the end after $k$ steps from the start is Gaussian too, so the likeliest $k$
-# is one more closed form.)
+# Two things to notice. On short trips our plan is *worse* than none, and the straight line *in our
+# codes* is a strong plan: better than ours up to nine cells, worse on the longest trips. The variants of
+# our formula show what the difference is made of.
+
+# %%
+for name in ("no plan", "ours", "half the waypoints", "weak pull", "line in our codes"):
+    near, distant = (reached[name][:, k] for k in (0, -1))
+    print(f"{name:19s} success up to 3 cells {np.nanmean(near):.2f}, "
+          f"over 12 cells {np.nanmean(distant):.2f}")  # fmt: skip
+chains = [chain_of("maze", s) for s in range(size.seeds)]
+A = [np.linalg.svd(chain.A, compute_uv=False) for chain in chains]
+c = [chain.c for chain in chains]
+print(f"singular values of A {np.min(A):.2f} to {np.max(A):.2f}, "
+      f"c {min(c):.1f} to {max(c):.1f}")  # fmt: skip
+
+# %% [markdown]
+# Wandering has no direction, so $A$ is close to the identity, and what sets our formula apart from the
+# line in the same codes is its $c$, which is about 2 and far from large. The pull makes the plan wander
+# on short trips: with a hundred times the $c$ they succeed nearly as often as without a plan. The number
+# of strides alone is not to blame, since half as many waypoints change little. On the longest trips the
+# order turns round, and the pull towards the middle of the codes helps: the middle of a maze is on the
+# way from most places to most others, but that is a guess, which we did not test.
 #
-# And the straight line *in our codes* is a strong plan here: better up to about six cells, level
-# with the formula further out, where the intervals of the two overlap. Wandering has no direction,
-# so $A$ has little to turn, and this is nearly the special case of the title. What carries the trip is
-# that the codes were learned from time: the same straight line in the codes of PCA or an
-# autoencoder, which never saw a clock, goes through walls.
+# It is not enough that codes are learned from time. VIP's are, and its straight line does no better
+# here than no plan.
 #
 # ## Play: the exact answer, by correlation and angle
 #
 # Two sliders over the exact posterior in the plane, with nine waypoints between two fixed points.
 
-# %%
+# %% tags=["hide-input"]
 correlations, angles = [0.5, 0.9, 0.99, 0.999], [0.0, 0.15, 0.4]
 
 
@@ -940,7 +1060,8 @@ here.explore(
     {"ρ": correlations, "angle (radians a step)": angles},
     frame,
     alt=lambda rho, angle: (
-        f"Nine waypoints between two points, correlation {rho}, rotation {angle} radians a step: "
+        f"Nine waypoints between two points, correlation {rho}, rotation {angle} "
+        "radians a step: "
         + ("a path towards the middle and out again" if rho < 0.95 else
            "a straight line" if angle == 0 else "an arch that turns with the process")
     ),
@@ -962,59 +1083,97 @@ here.explore(
 # seed. And the plan that comes closest to ours there, the straight line in our own codes, is not
 # among their rivals, since the paper does not compare with it.
 
-# %%
+# %% tags=["hide-input"]
 here.claim(
     "conditional",
-    "The waypoint formula is the exact conditional of the joint Gaussian, mean and covariance "
-    "(largest difference)",
-    paper="theorem", measured=worst, bound="<= 1e-8", bound_from="oracle", kind="exact",
-)  # fmt: skip
+    "The waypoint formula is the exact conditional of the joint Gaussian, mean and "
+    "covariance (largest difference)",
+    paper="theorem",
+    measured=worst,
+    bound="<= 1e-8",
+    bound_from="oracle",
+    kind="exact",
+)
 here.claim(
     "retrodiction",
     "Inferring the past is the exact conditional too (largest difference)",
-    paper="theorem", measured=worst_back, bound="<= 1e-8", bound_from="oracle", kind="exact",
-)  # fmt: skip
+    paper="theorem",
+    measured=worst_back,
+    bound="<= 1e-8",
+    bound_from="oracle",
+    kind="exact",
+)
 here.claim(
     "interpolation",
-    "With A = I and a large scale, inference is linear interpolation (largest difference)",
-    paper="theorem", measured=off_line, bound="<= 1e-7", bound_from="oracle", kind="exact",
-)  # fmt: skip
+    "With A = I and a large scale, inference is linear interpolation (largest "
+    "difference)",
+    paper="theorem",
+    measured=off_line,
+    bound="<= 1e-7",
+    bound_from="oracle",
+    kind="exact",
+)
 both = "data and initialisation"
 here.claim(
     "learned_posterior",
-    "Waypoints of the chain learned in 46 dimensions: relative squared distance to the exact "
-    "posterior mean",
-    paper="—", measured=by_seed("one-directional", "error"), bound="<= 0.02",
-    bound_from="prototype", kind="statistical", covers=both, null=1.0,
-)  # fmt: skip
+    "Waypoints of the chain learned in 46 dimensions: relative squared distance to "
+    "the exact posterior mean",
+    paper="—",
+    measured=by_seed("one-directional", "error"),
+    bound="<= 0.02",
+    bound_from="prototype",
+    kind="statistical",
+    covers=both,
+    null=1.0,
+)
 here.claim(
     "line_is_not_enough",
     "Error of linear interpolation in the same codes, over that of the formula",
-    paper="—", bound=">= 10", bound_from="prototype", kind="statistical", covers=both, null=1.0,
-    measured=by_seed("one-directional", "line error") / by_seed("one-directional", "error"),
-)  # fmt: skip
+    paper="—",
+    bound=">= 10",
+    bound_from="prototype",
+    kind="statistical",
+    covers=both,
+    null=1.0,
+    measured=by_seed("one-directional", "line error")
+    / by_seed("one-directional", "error"),
+)
 for name, claim in (("one-directional", "scale"), ("symmetric", "symmetric_scale")):
     here.claim(
         claim,
         f"Learned scale c over the one predicted, {name} loss",
-        paper="—", measured=by_seed(name, "scale") / theory[name][0], bound="in [0.9, 1.1]",
-        bound_from="oracle", kind="statistical", covers=both,
-    )  # fmt: skip
+        paper="—",
+        measured=by_seed(name, "scale") / theory[name][0],
+        bound="in [0.9, 1.1]",
+        bound_from="oracle",
+        kind="statistical",
+        covers=both,
+    )
     off = np.abs(by_seed(name, "singular") / theory[name][1] - 1).max(axis=1)
     here.claim(
         f"{claim}_matrix",
-        f"Singular values of A, largest relative distance from the prediction, {name} loss",
-        paper="—", measured=off, bound="<= 0.04", bound_from="oracle", kind="statistical",
+        "Singular values of A, largest relative distance from the prediction, "
+        f"{name} loss",
+        paper="—",
+        measured=off,
+        bound="<= 0.04",
+        bound_from="oracle",
+        kind="statistical",
         covers=both,
-    )  # fmt: skip
+    )
 for world, error in errors.items():
-    rivals = np.min([error[name] for name in error if name != "ours"], axis=0)
+    rivals = np.min([error[name] for name in colors if name != "ours"], axis=0)
     here.claim(
         world.replace(" ", "_"),
         f"Waypoint error on {world}, over that of the best of the six other plans",
-        paper="lower (figure)", measured=error["ours"] / rivals, bound="<= 0.5",
-        bound_from="prototype", kind="statistical", covers=both, null=1.0,
-    )  # fmt: skip
+        paper="lower (figure)",
+        measured=error["ours"] / rivals,
+        bound="<= 0.5",
+        bound_from="prototype",
+        kind="statistical",
+        covers=both,
+        null=1.0,
+    )
 far = [np.asarray(d) > 9 for d in distance]
 far_success = {
     name: np.array([s[f].mean() for s, f in zip(ok, far, strict=True)])
@@ -1024,20 +1183,30 @@ published = ("PCA", "VIP", "autoencoder", "no plan")
 best_rival = np.max([far_success[name] for name in published], axis=0)
 here.claim(
     "maze_far",
-    "Success on trips of more than 9 cells, minus that of the best of PCA, VIP, autoencoder and no "
-    "plan",
-    paper="positive (figure)", measured=far_success["ours"] - best_rival, bound="> 0",
-    bound_from="paper", kind="statistical", covers=both, null=0.0,
-)  # fmt: skip
+    "Success on trips of more than 9 cells, minus that of the best of PCA, VIP, "
+    "autoencoder and no plan",
+    paper="positive (figure)",
+    measured=far_success["ours"] - best_rival,
+    bound="> 0",
+    bound_from="paper",
+    kind="statistical",
+    covers=both,
+    null=0.0,
+)
+near_success = {name: reached[name][:, 0] for name in ("ours", "no plan")}
 here.claim(
     "maze_slower_fall",
-    "Share of success lost between trips of at most 3 and of more than 9 cells, minus the share that "
-    "no plan loses",
-    paper="negative (figure)", bound="< 0", bound_from="paper", kind="statistical", covers=both,
-    measured=far_success["no plan"] / reached["no plan"][:, 0]
-    - far_success["ours"] / reached["ours"][:, 0],
+    "Success lost between trips of at most 3 and of more than 9 cells, minus what no "
+    "plan loses",
+    paper="negative (figure)",
+    bound="< 0",
+    bound_from="paper",
+    kind="statistical",
+    covers=both,
     null=0.0,
-)  # fmt: skip
+    measured=(near_success["ours"] - far_success["ours"])
+    - (near_success["no plan"] - far_success["no plan"]),
+)
 here.conclude()
 
 # %% [markdown]
@@ -1050,10 +1219,10 @@ here.conclude()
 # 3. **Pairs.** The authors draw geometric offsets ($\gamma=0.9$); we use a fixed stride of 6, so that
 #    one step of the chain is one stride. Mixed offsets blur a rotation: averaging over many angles
 #    leaves little of any.
-# 4. **Scale.** The authors aim at $c=10$ and plan with 10. We bound the mean square by 50 and plan
-#    with the measured value.
-# 5. **Size.** 32 numbers a code, 5 residual blocks, batches of 256 and 100,000 steps there; 8, 1,
-#    128 and 1,500 here (`gpu` uses theirs).
+# 4. **Scale.** The authors aim at $c=10$ and plan with 10. We aim at 50, which 800 steps do not
+#    enforce (below), and plan with the measured value.
+# 5. **Size.** 32 numbers a code, 5 residual blocks, batches of 256 and 100,000 steps there; 8, none,
+#    128 and 800 here (`gpu` uses theirs).
 # 6. **Data.** The paper's maze is D4RL's `maze2d-large` with recorded trips to goals; ours has the
 #    same layout, a point mass without inertia, and aimless wandering. Its 39- and 46-dimensional
 #    series come from a robot hand; ours are spirals and positions bent into 46 dimensions.
@@ -1071,11 +1240,12 @@ here.conclude()
 
 # %%
 for world in shows:
-    trained = []
-    for s in range(size.seeds):
-        codes = ours.encode(weights["ours", world, s], observations[world][s])
-        trained.append(ours.chain(weights["ours", world, s], codes).consistency)
-    print(f"{world}: consistency from {np.min(trained):.2f} to {np.max(trained):.2f}")
+    chains = [chain_of(world, s) for s in range(size.seeds)]
+    consistent = [chain.consistency for chain in chains]
+    scales = [chain.c for chain in chains]
+    low, high = np.min(consistent), np.max(consistent)
+    print(f"{world}: consistency from {low:.2f} to {high:.2f}, "
+          f"scale c {min(scales):.1f} to {max(scales):.1f}")  # fmt: skip
 print(f"hidden chain: {by_seed('one-directional', 'singular').min() * rho:.2f} to "
       f"{by_seed('one-directional', 'singular').max() * rho:.2f}")  # fmt: skip
 

@@ -112,8 +112,27 @@ for _ in range(3):
         draw_futures(t, t + left, gamma, 50_000, seed), t, t + left, gamma, 50_000
     )
 seed = int(rng.integers(10_000))
-first, second = (np.asarray(draw_futures(0, 30, 0.95, 200, seed + k)) for k in range(2))
+first, second, again = (
+    np.asarray(draw_futures(0, 30, 0.95, 200, seed + k)) for k in (0, 1, 0)
+)
 assert (first != second).any(), "the times: another seed must give other draws"
+assert (first == again).all(), "the times: the same seed must give the same draws"
+
+# Independent draws: neighbours are equal as often as chance has it, and from seed to seed the
+# number of first offsets varies as much as chance has it.
+times = np.asarray(draw_futures(0, 8, 0.8, 20_000, seed + 2))
+mass = 0.8 ** np.arange(8) / np.sum(0.8 ** np.arange(8))
+for apart in (1, 10_000):
+    same = (times[:-apart] == times[apart:]).mean()
+    assert abs(same - np.sum(mass**2)) < 0.04, (
+        f"the times: of draws {apart} apart {same:.2f} are equal: are they independent?"
+    )
+firsts = [(np.asarray(draw_futures(0, 8, 0.8, 200, s)) == 1).sum() for s in range(60)]
+spread = np.var(firsts) / (200 * mass[0] * (1 - mass[0]))
+assert 0.25 < spread < 2.5, (
+    f"the times: the number of futures one step ahead varies {spread:.2f} times as much from "
+    "seed to seed as with independent draws"
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -200,9 +219,18 @@ large = 1000.0 * np.where(np.eye(size) > 0, 1.0, -1.0)
 value, slope = nce_loss(large.copy())
 expect.close(value, 0.0, "the loss of large logits that are right", atol=1e-6)
 expect.close(slope, np.zeros_like(large), "its gradient", atol=1e-6)
+own = np.eye(size)
+weight = own / size + (1 - own) / (size * (size - 1))
 value, slope = nce_loss(-large)
 expect.close(value, 2000.0, "the loss of large logits that are wrong", rtol=1e-4)
-expect.close(slope.sum(), 0.0, "the sum of its gradient", atol=1e-4)
+expect.close(slope, weight * (1 - 2 * own), "its gradient", atol=1e-4)
+for far in (150.0, 900.0):
+    signs = rng.choice([-1.0, 1.0], size=(size, size))
+    wrong = np.where(own > 0, signs < 0, signs > 0)
+    value, slope = nce_loss(far * signs)
+    what = f"of logits of size {far:g}, some right and some wrong"
+    expect.close(value, far * np.sum(weight * wrong), f"the loss {what}", rtol=1e-4)
+    expect.close(slope, weight * wrong * signs, f"the gradient {what}", atol=1e-4)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -291,7 +319,8 @@ for _ in range(3):
 #
 # `disguise(f, wanted)`: `f` has shape `(S, A, G)`, `wanted` holds one action for each state, shape `(S,)`.
 # Return a critic of the same shape whose InfoNCE loss is exactly that of `f`, whatever the marginal, but
-# whose greedy action $\arg\max_a$ is `wanted[s]` in state `s` for *every* goal, by a margin of at least 1.
+# whose greedy action $\arg\max_a$ is `wanted[s]` in state `s` for *every* goal, by a margin of at least 1,
+# and at most $20+4\,(\max f-\min f)$: the disguise shall fit the critic.
 #
 # `repair(f, p)`: `p` is the marginal over goals, shape `(G,)`. Return
 #
@@ -360,6 +389,10 @@ def _check_disguise(f, wanted, p):
         assert margin >= 0.99, (
             f"the disguised critic: the margin in state {s} is {margin:.2f}, not 1"
         )
+        assert margin <= 20 + 4 * np.ptp(f), (
+            f"the disguised critic: a margin of {margin:.3g} in state {s} is far more than this "
+            "critic needs"
+        )
     expected = np.log(_distribution(f, p) / p)
     expect.close(
         repair(f.copy(), p.copy()),
@@ -390,6 +423,9 @@ for scale in (1.0, 4.0):
 p = rng.dirichlet(np.ones(G) * 3)
 expected = np.log(_distribution(f, p) / p)
 far = f + 1000.0 * rng.choice([-1.0, 1.0], size=(S, A, 1))
+far[0, 0] = f[0, 0] + 1000.0
+far[-1, -1] = f[-1, -1] - 1000.0
+_check_disguise(far, rng.integers(A, size=S), p)
 expect.close(
     repair(far, p),
     expected,

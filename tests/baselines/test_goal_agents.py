@@ -7,14 +7,16 @@ import pytest
 from flax import linen as nn
 
 from goalward.baselines import gcbc
-from goalward.baselines.c_learning import CLearningControl
+from goalward.baselines.c_learning import CLearning, CLearningControl
 from goalward.baselines.gcbc import GCBC
 from goalward.baselines.td3_her import TD3HER, Within
+from goalward.baselines.vip import VIP
 from goalward.data import trajectories
 from goalward.data.goals import HindsightTransitions
 from goalward.nets.critics import EmbeddingCritic, InnerProductCritic
 from goalward.nets.mlp import MLP
 from goalward.nets.policies import TanhGaussianPolicy
+from goalward.protocol import ADAM
 from goalward.tabular import mdp, successor
 from goalward.training.loop import train
 
@@ -75,7 +77,8 @@ def tables(state, k):
 
 def with_other_target(agent):
     state = agent.init(jax.random.key(0), discrete_batch())
-    return state.replace(target_params=jax.tree.map(lambda leaf: 1.5 * leaf, state.params))
+    other = jax.tree.map(lambda leaf: 1.5 * jnp.roll(leaf, 1, axis=1), state.params)
+    return state.replace(target_params=other)
 
 
 def test_the_hindsight_critic_by_hand():
@@ -96,11 +99,12 @@ def test_the_hindsight_critic_by_hand():
     assert loss == pytest.approx(total, rel=1e-5)
 
 
-def test_c_learning_for_control_by_hand():
+@pytest.mark.parametrize("seed", range(3))
+def test_c_learning_for_control_by_hand(seed):
     agent = CLearningControl(
         critic=EmbeddingCritic(3, 2, 4), actor=None, actions=2, gamma=0.9, clip=1.2
     )
-    state, batch, key = with_other_target(agent), discrete_batch(), jax.random.key(1)
+    state, batch, key = with_other_target(agent), discrete_batch(), jax.random.key(seed)
     f = [tables(state.params, k) for k in range(2)]
     slow = np.minimum(*(tables(state.target_params, k) for k in range(2)))
     goals = jnp.array([0, 2, 2])  # each row's goal is its neighbour's
@@ -120,3 +124,33 @@ def test_c_learning_for_control_by_hand():
         lambda target: agent.loss(state.params, state.replace(target_params=target), batch, key)[0]
     )(state.target_params)
     assert all((g == 0).all() for g in jax.tree.leaves(gradient))
+
+
+@pytest.mark.parametrize("gamma", [1.0, 1.5, -0.5])
+def test_a_discount_of_one_or_beyond_is_refused(gamma):
+    options = {"critic": CRITIC, "gamma": gamma, "actor": TanhGaussianPolicy(1)}
+    for make in (
+        lambda: CLearningControl(**options),
+        lambda: TD3HER(reached=Within(0.1), **options),
+        lambda: GCBC(gamma=gamma, actor=TanhGaussianPolicy(1)),
+        lambda: CLearning(critic=CRITIC, gamma=gamma),
+        lambda: VIP(MLP((2,)), 8, ADAM, gamma),
+    ):
+        with pytest.raises(ValueError, match="gamma must be at least 0 and below 1"):
+            make()
+
+
+def test_imitation_is_of_the_goal_that_was_reached_and_with_weight_one_it_is_cloning():
+    agent = CLearningControl(critic=CRITIC, bc=1.0, **SHARED)
+    rows = np.random.default_rng(0).normal(size=(5, 6, 1)).astype(np.float32)
+    batch = HindsightTransitions(*map(jnp.asarray, rows))
+    batch = batch.replace(action=jnp.tanh(batch.action))
+    state = jax.jit(agent.init)(jax.random.key(0), batch)
+    params = state.params
+    cloning, _ = GCBC(**SHARED).loss(params, state, batch, jax.random.key(1))
+    actor = agent.extract(params, batch, jax.random.key(1))
+    assert float(actor) == pytest.approx(float(cloning), rel=1e-5)
+    log_prob = agent.actor.apply(
+        params["actor"], batch.state, batch.goal, batch.action, method="log_prob"
+    )
+    assert float(cloning) == pytest.approx(-float(log_prob.mean()), rel=1e-5)

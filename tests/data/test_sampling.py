@@ -81,3 +81,14 @@ def test_bad_arguments_are_refused():
         sampling.geometric_offsets(jax.random.key(0), jnp.ones(2, int), 0.9, "drop")
     with pytest.raises(ValueError, match="stride"):
         sampling.fixed_stride_pairs(jax.random.key(0), 2, 5, 5, 1)
+
+
+@pytest.mark.parametrize("gamma", [1.0, 1.0 - 1e-9, 1.5, -0.1, float("nan")])
+def test_a_discount_of_one_or_beyond_is_refused(gamma):
+    with pytest.raises(ValueError, match="gamma must be at least 0 and below 1"):
+        sampling.geometric_offsets(jax.random.key(0), jnp.full(4, 3), gamma)
+
+
+def test_a_discount_of_zero_means_the_next_state():
+    offsets = sampling.geometric_offsets(jax.random.key(0), jnp.full(50, 3), 0.0)
+    assert (np.asarray(offsets) == 1).all()

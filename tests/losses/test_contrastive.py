@@ -195,3 +195,6 @@ def test_a_ratio_turns_back_into_the_density():
 def test_a_batch_of_one_has_no_negatives():
     with pytest.raises(ValueError, match="at least 2"):
         contrastive.binary_nce(jnp.zeros((1, 1)))
+    for axis in (0, 1):
+        with pytest.raises(ValueError, match="at least 2"):
+            contrastive.info_nce(jnp.zeros((1, 1)), axis=axis)

@@ -225,6 +225,12 @@ def test_the_actors_term_leaves_the_critic_alone_and_uses_the_smaller_value():
     assert value == pytest.approx(float(expected), rel=1e-5)
 
 
+@pytest.mark.parametrize("gamma", [1.0, 1.5])
+def test_a_discount_of_one_or_beyond_is_refused(gamma):
+    with pytest.raises(ValueError, match="gamma must be at least 0 and below 1"):
+        ContrastiveRL(critic=EmbeddingCritic(4, 2), actor=None, actions=2, gamma=gamma)
+
+
 def test_an_agent_needs_exactly_one_way_to_act():
     with pytest.raises(ValueError, match="give an actor"):
         ContrastiveRL(critic=EmbeddingCritic(4, 2), actor=None, gamma=GAMMA)

@@ -187,6 +187,27 @@ def test_nearest_is_the_brute_force_search():
     np.testing.assert_array_equal(nearest(jnp.asarray(bank), jnp.asarray(queries)), slow)
 
 
+def test_far_from_the_origin_differences_survive():
+    """Codes 1,000 away, 0.02 apart."""
+    bank = 1000 + 0.02 * np.random.default_rng(0).normal(size=(200, 3))
+    queries = bank[::7] + 0.001
+    got = nearest(jnp.asarray(bank), jnp.asarray(queries))
+    slow = np.linalg.norm(np.float32(queries)[:, None] - np.float32(bank), axis=-1).argmin(-1)
+    np.testing.assert_array_equal(got, slow)
+    logits = temporal_logits(*map(jnp.asarray, (queries, bank[:5], np.eye(3))))
+    difference = np.float32(queries)[:, None] - np.float32(bank[:5])
+    np.testing.assert_allclose(logits, -0.5 * (difference**2).sum(-1), atol=1e-5)
+
+
+def test_the_learned_chain_has_the_second_moment_not_the_variance():
+    learner = TemporalContrastive(MLP((2,)), ou_pairs, optax.scale_by_adam())
+    codes = 3 + np.random.default_rng(0).normal(size=(50, 2))
+    A = random_matrix(np.random.default_rng(1), 2)
+    chain = learner.chain({"A": jnp.asarray(A)}, jnp.asarray(codes))
+    assert float(chain.c) == pytest.approx(np.mean(codes**2), rel=1e-5)
+    np.testing.assert_allclose(chain.A, A, rtol=1e-6)
+
+
 RHO, ANGLE = 0.8, 0.5
 Q = np.array([[np.cos(ANGLE), -np.sin(ANGLE)], [np.sin(ANGLE), np.cos(ANGLE)]])
 

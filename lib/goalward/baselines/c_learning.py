@@ -23,7 +23,7 @@ from goalward.data.goals import (
 )
 from goalward.data.trajectories import Dataset
 from goalward.losses.contrastive import c_learning
-from goalward.protocol import ADAM, Key, LearnerState, Metrics, Params
+from goalward.protocol import ADAM, Key, LearnerState, Metrics, Params, check_discount
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,9 @@ class CLearning(GoalCritic):
     transform: optax.GradientTransformation = ADAM
     tau: float = 0.005
     clip: float = 20.0
+
+    def __post_init__(self) -> None:
+        check_discount(self.gamma)
 
     def batch(self, data: Dataset, key: Key) -> GoalTransitions:
         """Transitions with random states."""

@@ -21,6 +21,7 @@ from goalward.protocol import (
     LearnerState,
     Metrics,
     Params,
+    check_discount,
     gradient_step,
     initial_state,
 )
@@ -52,6 +53,9 @@ class GoalActor:
     tau: float = 1.0
     tail: str = "renormalise"
     goal_entries: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        check_discount(self.gamma)
 
     def init(self, key: Key, example: HindsightTransitions) -> LearnerState:
         """Fresh parameters, shaped for the example batch."""
@@ -135,6 +139,7 @@ class GoalActorCritic(GoalActor):
     random_goals: float = 0.5
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if (self.actor is None) == (self.actions is None):
             raise ValueError("give an actor (continuous actions) or actions (how many), not both")
 

@@ -11,7 +11,15 @@ import optax
 from flax import linen as nn
 from jaxtyping import Array, Float, PyTree
 
-from goalward.protocol import Batch, Key, LearnerState, Metrics, gradient_step, initial_state
+from goalward.protocol import (
+    Batch,
+    Key,
+    LearnerState,
+    Metrics,
+    check_discount,
+    gradient_step,
+    initial_state,
+)
 
 
 def vip_loss(
@@ -54,6 +62,9 @@ class VIP:
     transform: optax.GradientTransformation
     gamma: float = 0.98
     learning_rate: float = 3e-4
+
+    def __post_init__(self) -> None:
+        check_discount(self.gamma)
 
     def init(self, key: Key, example: Batch) -> LearnerState:
         """A fresh encoder."""

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from goalward.data.trajectories import Dataset
-from goalward.protocol import Key
+from goalward.protocol import Key, check_discount
 
 Indices = Int[Array, " batch"]
 
@@ -28,8 +28,9 @@ def geometric_offsets(
         lengths: steps left from each anchor, at least 1.
 
     Raises:
-        ValueError: `tail` is unknown.
+        ValueError: `tail` is unknown, or `gamma` is below 0, 1 or above.
     """
+    check_discount(gamma)
     if tail not in ("renormalise", "clip"):
         raise ValueError(f"tail must be 'renormalise' or 'clip', not {tail!r}")
     uniform = jax.random.uniform(key, lengths.shape)

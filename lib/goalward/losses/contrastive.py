@@ -15,7 +15,12 @@ def info_nce(logits: Float[Array, "batch batch"], axis: int = 1) -> Float[Array,
     $-\frac1B\sum_i \log \frac{e^{f_{ii}}}{\sum_j e^{f_{ij}}}$ (van den Oord et al. 2018, eq. 4).
     The best logits are $\log p(y \mid x) / p(y)$ plus any function of the anchor. With `axis=0`
     the roles of anchor and candidate change places.
+
+    Raises:
+        ValueError: there is nothing to choose from, because there is a single candidate.
     """
+    if logits.shape[axis] < 2:
+        raise ValueError("info_nce needs negatives: give it a batch of at least 2")
     return -jnp.mean(jnp.diagonal(jax.nn.log_softmax(logits, axis=axis)))
 
 

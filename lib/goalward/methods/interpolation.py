@@ -151,9 +151,17 @@ def temporal_logits(
 
     The sum over coordinates, not the mean: the scale is what makes the exponential a density ratio.
     """
-    mapped = past @ A.T
-    squares = jnp.sum(mapped**2, axis=-1)[:, None] + jnp.sum(future**2, axis=-1)
-    return mapped @ future.T - 0.5 * squares
+    return _half_squares(past @ A.T, future)
+
+
+def _half_squares(x: Float[Array, "*batch d"], y: Float[Array, "m d"]) -> Array:
+    """Minus half the squared distance of every x to every y, by a product: no array of differences.
+
+    Far from the origin the product loses them all to rounding, so it counts from the y's mean.
+    """
+    centre = jax.lax.stop_gradient(jnp.mean(y, axis=0))
+    x, y = x - centre, y - centre
+    return x @ y.T - 0.5 * (jnp.sum(x**2, axis=-1)[..., None] + jnp.sum(y**2, axis=-1))
 
 
 def cayley(X: Float[Array, "d d"]) -> Float[Array, "d d"]:
@@ -178,8 +186,7 @@ def dual_norm_penalty(
 
 def nearest(bank: Float[Array, "m d"], queries: Float[Array, "*batch d"]) -> Int[Array, "*batch"]:
     """Index of the bank's entry nearest to each query: how a representation is decoded."""
-    squared = jnp.sum(bank**2, axis=-1) - 2 * queries @ bank.T
-    return jnp.argmin(squared, axis=-1)
+    return jnp.argmax(_half_squares(queries, bank), axis=-1)
 
 
 @dataclass(frozen=True)
@@ -192,7 +199,8 @@ class TemporalContrastive:
             with a leading batch axis.
         transform: Direction of a step, such as `optax.scale_by_adam()`.
         learning_rate: Step size, kept in the state.
-        symmetric: Also contrast pasts given a future. The default is the loss of the theory.
+        symmetric: Also contrast pasts given a future. The default is the loss of the theory. A
+            traced truth value will do.
         c: Bound on the mean square of a coordinate (`dual_norm_penalty`); None leaves it free.
         orthogonal: Keep A orthogonal by `cayley` in place of a free matrix.
     """
@@ -201,7 +209,7 @@ class TemporalContrastive:
     pairs: Pairs
     transform: optax.GradientTransformation
     learning_rate: float = 3e-4
-    symmetric: bool = False
+    symmetric: bool | Array = False
     c: float | None = None
     orthogonal: bool = False
 
@@ -226,7 +234,7 @@ class TemporalContrastive:
         """InfoNCE of the batch's futures given its pasts, and the norm constraint."""
         past, future = (self.encode(params, x) for x in batch)
         logits = temporal_logits(past, future, self.transition(params))
-        nce = symmetric_info_nce(logits) if self.symmetric else info_nce(logits)
+        nce = jnp.where(self.symmetric, symmetric_info_nce(logits), info_nce(logits))
         metrics = {"info_nce": nce, "mean_square": jnp.mean(past**2)}
         if self.c is None:
             return nce, metrics

@@ -54,6 +54,36 @@ def draw_futures(t, T, gamma, n, seed):
     return t + np.random.default_rng(seed).choice(offsets, size=n, p=chance / chance.sum())
 
 
+# %% draw_futures wrong: the seed is ignored
+def draw_futures(t, T, gamma, n, seed):
+    offsets = np.arange(1, T - t + 1)
+    chance = gamma**offsets
+    return t + np.random.default_rng().choice(offsets, size=n, p=chance / chance.sum())
+
+
+# %% draw_futures wrong: the right numbers of each, sorted
+def draw_futures(t, T, gamma, n, seed):
+    offsets = np.arange(1, T - t + 1)
+    chance = gamma**offsets
+    draws = np.random.default_rng(seed).choice(offsets, size=n, p=chance / chance.sum())
+    return t + np.sort(draws)
+
+
+# %% draw_futures wrong: half of the draws, twice
+def draw_futures(t, T, gamma, n, seed):
+    offsets = np.arange(1, T - t + 1)
+    chance = gamma**offsets
+    half = np.random.default_rng(seed).choice(offsets, size=(n + 1) // 2, p=chance / chance.sum())
+    return t + np.tile(half, 2)[:n]
+
+
+# %% draw_futures wrong: one draw a stratum, shuffled
+def draw_futures(t, T, gamma, n, seed):
+    rng = np.random.default_rng(seed)
+    u = (rng.permutation(n) + rng.uniform()) / n * (1 - gamma ** (T - t))
+    return t + np.clip(np.floor(np.log1p(-u) / np.log(gamma)) + 1, 1, T - t).astype(int)
+
+
 # %% draw_futures right: rejection, in a loop
 def draw_futures(t, T, gamma, n, seed):
     rng = np.random.default_rng(seed)
@@ -139,6 +169,15 @@ def nce_loss(logits):
     from goalward.losses.contrastive import binary_nce
 
     return jax.value_and_grad(binary_nce)(jnp.asarray(logits, dtype=float))
+
+
+# %% nce_loss wrong: no gradient beyond a hundred
+def nce_loss(logits):
+    b, own = len(logits), np.eye(len(logits))
+    weight = own / b + (1 - own) / (b * (b - 1))
+    value = np.sum(weight * np.logaddexp(0, (1 - 2 * own) * logits))
+    gradient = weight * (0.5 * (1 + np.tanh(logits / 2)) - own)
+    return value, np.where(np.abs(logits) > 100, 0.0, gradient)
 
 
 # %% nce_loss right: loops
@@ -334,6 +373,28 @@ def disguise(f, wanted):
 
 def repair(f, p):
     return f
+
+
+# %% disguise_and_repair wrong: the same bonus for every critic, 1e6
+def disguise(f, wanted):
+    g = np.array(f, dtype=float)
+    g[np.arange(len(f)), wanted] += 1e6
+    return g
+
+
+def repair(f, p):
+    return f - jax.nn.logsumexp(jnp.asarray(f), axis=2, b=jnp.asarray(p), keepdims=True)
+
+
+# %% disguise_and_repair wrong: the same bonus for every critic, 50.0
+def disguise(f, wanted):
+    g = np.array(f, dtype=float)
+    g[np.arange(len(f)), wanted] += 50.0
+    return g
+
+
+def repair(f, p):
+    return f - jax.nn.logsumexp(jnp.asarray(f), axis=2, b=jnp.asarray(p), keepdims=True)
 
 
 # %% disguise_and_repair right: loops
