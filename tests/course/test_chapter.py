@@ -18,10 +18,10 @@ from goalward.course.chapter import attempt
 
 
 @pytest.fixture(autouse=True)
-def plain(monkeypatch, tmp_path):
+def plain(monkeypatch, tmp_path_factory):
     for name in ("GOALWARD_SCALE", "GOALWARD_OUT"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("kept")))
 
 
 def picture():

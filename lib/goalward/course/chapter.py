@@ -8,6 +8,7 @@ that `GOALWARD_OUT` names.
 import html
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,12 +19,10 @@ from IPython import get_ipython
 from IPython.display import HTML, Markdown, display
 from matplotlib.figure import Figure
 
-from goalward.course import claims, explore, figures, papers
+from goalward.course import cache, claims, explore, figures, papers
 from goalward.course.progress import bar
 from goalward.course.scale import SCALES, current_scale
 from goalward.training.loop import Progress
-
-CACHE = "JAX_COMPILATION_CACHE_DIR"
 
 
 def begin(slug: str) -> "Chapter":
@@ -35,8 +34,9 @@ def begin(slug: str) -> "Chapter":
     Raises:
         ValueError: if `GOALWARD_SCALE` names no scale.
     """
+    _keep_neighbours_off_the_path()
     figures.use_style()
-    _use_compilation_cache()
+    cache.use()
     scale = current_scale()
     if scale == "smoke":
         jax.config.update("jax_disable_most_optimizations", True)
@@ -194,10 +194,7 @@ def _show_size(value: Any) -> str:
     return str(value)
 
 
-def _use_compilation_cache() -> None:
-    """Keep compiled code between runs: a chapter's second run starts fast."""
-    if CACHE not in os.environ:
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        jax.config.update("jax_compilation_cache_dir", str(Path(home) / "goalward" / "jax"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+def _keep_neighbours_off_the_path() -> None:
+    """A script's or kernel's folder comes first on Python's path, where a chapter such as
+    `ogbench.py` would hide the package of its name."""
+    sys.path[:] = [p for p in sys.path if Path(p).resolve().parent.name != "notebooks"]

@@ -6,6 +6,7 @@ as it has come.
 """
 
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,9 +101,7 @@ def load_runs(folder: str | Path, say: Callable[[str], Any] = print) -> list[Rec
     if not folder.is_dir():
         raise Mendable(f"there is no folder {folder}: name one that holds runs of `bench train`")
     found = []
-    for path in sorted(folder.rglob("config.json")):
-        if "checkpoints" in path.relative_to(folder).parts:
-            continue
+    for path in _configurations(folder):
         try:
             found.append(_load(path.parent, say))
         except Mendable as error:
@@ -208,6 +207,21 @@ def table(runs: Iterable[RecordedRun]) -> list[tuple[str, ...]]:
 def _range(told: Sequence[str]) -> str:
     """The first and the last of numbers in order, as one number where they look the same."""
     return " to ".join(dict.fromkeys([*told[:1], *told[-1:]])) or "–"
+
+
+def _configurations(folder: Path) -> list[Path]:
+    """The `config.json` of each run below a folder, links followed; each run once."""
+    found, seen = [], set()
+    for place, inner, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:  # a link that leads back, or to what was found already
+            inner.clear()
+            continue
+        seen.add(real)
+        inner[:] = sorted(name for name in inner if name != "checkpoints")
+        if "config.json" in files:
+            found.append(Path(place) / "config.json")
+    return sorted(found)
 
 
 def _load(folder: Path, say: Callable[[str], Any]) -> RecordedRun:

@@ -24,6 +24,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
+from goalward.course import cache
 from goalward.course.claims import GOOD
 from goalward.course.errors import Problem
 from goalward.course.papers import pair_of
@@ -220,6 +221,7 @@ class Runner:
     def _environment(self, stage: Stage) -> dict[str, str]:
         environment = {
             **os.environ,
+            **cache.folders(self.root / "_build" / "home"),
             "GOALWARD_SCALE": self.scale,
             "GOALWARD_OUT": str(stage.out),
             "IPYTHONDIR": str(stage.folder / "ipython"),
