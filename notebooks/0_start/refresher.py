@@ -4,8 +4,8 @@
 # **If I do this now and carry on as usual, where will I be later?**
 #
 # Every chapter of this course is about that question. This one answers it exactly, in a world so
-# small that you can see all of it: two rooms and a door. It takes 60 to 90 minutes. You need Python with NumPy, linear algebra and a
-# little probability; no reinforcement learning (RL) and no JAX.
+# small that you can see all of it: two rooms and a door. It takes 60 to 90 minutes. You need Python
+# with NumPy, linear algebra and a little probability; no reinforcement learning (RL) and no JAX.
 #
 # Afterwards you can
 #
@@ -80,16 +80,14 @@ rng = np.random.default_rng(0)
 walks, _ = mdp.sample_trajectories(
     P, aimless, rng, n=size.walks, horizon=200, start=np.full(size.walks, home)
 )
-stops = rng.geometric(
-    1 - gamma, size=size.walks
-)  # 1, 2, 3, ... steps: the clock, see below
-found = walks[
-    np.arange(size.walks), np.minimum(stops, 200)
-]  # a clock beyond 200: 1 in a billion
-crossed = np.flatnonzero(rooms.cells[found, 1] > 4)[
-    0
-]  # the first that stops in the far room
+# When each is stopped, after 1, 2, 3, ... steps: the clock, see below. It runs for more
+# than 200 steps once in a billion.
+stops = rng.geometric(1 - gamma, size=size.walks)
+found = walks[np.arange(size.walks), np.minimum(stops, 200)]
+exact = successor.state_successor_measure(P, aimless, gamma)
 
+# %% tags=["hide-input"]
+crossed = np.flatnonzero(rooms.cells[found, 1] > 4)[0]  # first to stop in the far room
 fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.5))
 blank = rooms.image(np.zeros(states))
 figures.heatmap(axes[0], blank, "Three walks from one corner", cmap="Greys", vmax=1)
@@ -101,18 +99,18 @@ for walk, color, shift in zip(
     axes[0].plot(
         cells[-1, 1], cells[-1, 0], "o", color=figures.COLORS[color], markersize=8
     )
-exact = successor.state_successor_measure(P, aimless, gamma)
 image = figures.heatmap(
     axes[1], rooms.image(exact[home]), "Where they stop, exactly", norm="log"
 )
 fig.colorbar(image, ax=axes[1], label="probability")
 here.show(
     fig,
-    alt="Left: three coloured random walks from the top left corner of two rooms, each ending in a "
-    "dot, one of them in the far room. Right: a heat map of where such walks stop; bright near the start, dark in the far room.",
-    caption="Each walk is stopped at a random time (dot). The one through the door is a rare one. "
-    "Over many walks, the stops make the map on the right: the successor measure of the corner. By the end of this page you can compute it "
-    "in four ways.",
+    alt="Left: three coloured random walks from the top left corner of two rooms, "
+    "each ending in a dot, one of them in the far room. Right: a heat map of where "
+    "such walks stop; bright near the start, dark in the far room.",
+    caption="Each walk is stopped at a random time (dot). The one through the door is "
+    "a rare one. Over many walks, the stops make the map on the right: the successor "
+    "measure of the corner. By the end of this page you can compute it in four ways.",
     lead=True,
 )
 
@@ -163,7 +161,7 @@ print(
 # At $\gamma=0.9$ you look 10 steps ahead on average, at $0.99$ a hundred. But "on average" hides
 # much: the most likely single stop is always the very next step.
 
-# %%
+# %% tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(6.4, 2.6))
 k = np.arange(1, 41)
 for discount, color, x in ((0.5, "ours", 2), (0.9, "second", 8), (0.97, "third", 24)):
@@ -176,10 +174,11 @@ for discount, color, x in ((0.5, "ours", 2), (0.9, "second", 8), (0.97, "third",
 ax.set(xlabel="step k at which the clock stops", ylabel="probability", ylim=(0, None))
 here.show(
     fig,
-    alt="Probability of stopping at step k for three discounts. All three fall from the first step "
-    "on; at 0.5 steeply, at 0.97 so slowly that the curve looks almost flat.",
-    caption="The geometric clock. A larger discount stretches the curve, but it never moves the "
-    "peak away from k = 1.",
+    alt="Probability of stopping at step k for three discounts. All three fall from "
+    "the first step on; at 0.5 steeply, at 0.97 so slowly that the curve looks almost "
+    "flat.",
+    caption="The geometric clock. A larger discount stretches the curve, but it never "
+    "moves the peak away from k = 1.",
 )
 
 # %% [markdown]
@@ -209,7 +208,7 @@ for _ in range(100):
 _, library = dynamic_programming.policy_evaluation(P, aimless, reward, gamma)
 print("agrees with the library:", np.allclose(V, library, rtol=0, atol=1e-12))
 
-# %%
+# %% tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(6.4, 2.6))
 rounds = np.arange(100)
 ax.semilogy(rounds, gaps, color=figures.COLORS["ours"])
@@ -234,10 +233,11 @@ figures.direct_label(
 ax.set(xlabel="round of iteration", ylabel="error of the values")
 here.show(
     fig,
-    alt="The largest error of the values against the round of iteration, on a logarithmic axis: a "
-    "line that falls below a dashed straight line, the promised rate, and ends parallel to it.",
-    caption="Iterating the Bellman equation. The error falls by the discount at every round, as "
-    "promised, or faster: a patient agent (γ near 1) has to iterate longer.",
+    alt="The largest error of the values against the round of iteration, on a "
+    "logarithmic axis: a line that falls below a dashed straight line, the promised "
+    "rate, and ends parallel to it.",
+    caption="Iterating the Bellman equation. The error falls by the discount at every "
+    "round, as promised, or faster: a patient agent (γ near 1) has to iterate longer.",
 )
 
 # %% [markdown]
@@ -277,13 +277,12 @@ for k in range(1, 400):
 
 counted = np.bincount(found, minlength=states) / size.walks
 
-print(
-    f"solve against powers:  {np.abs(solved - summed).max():.0e}, the largest difference"
-)
+off = np.abs(solved - summed).max()
+print(f"solve against powers:  {off:.0e}, the largest difference")
 print(f"solve against library: {np.abs(solved - exact).max():.0e}")
 print(f"solve against {size.walks} walks: {np.abs(solved[home] - counted).max():.4f}")
 
-# %%
+# %% tags=["hide-input"]
 fig, axes = plt.subplots(1, 3, figsize=(6.4, 1.9))
 maps = {
     "Linear solve": solved[home],
@@ -295,10 +294,10 @@ for ax, (name, row) in zip(axes, maps.items(), strict=True):
 fig.colorbar(image, ax=axes, label="probability", shrink=0.8)
 here.show(
     fig,
-    alt="Three heat maps of the successor measure from the top left corner, computed by solving, by "
-    "a power series and by counting walks. They look the same.",
-    caption="Three ways, one map. The first two agree to rounding. The walks carry sampling noise, "
-    "which shrinks with the square root of their number.",
+    alt="Three heat maps of the successor measure from the top left corner, computed "
+    "by solving, by a power series and by counting walks. They look the same.",
+    caption="Three ways, one map. The first two agree to rounding. The walks carry "
+    "sampling noise, which shrinks with the square root of their number.",
 )
 
 # %% [markdown]
@@ -316,9 +315,8 @@ here.show(
 M = successor.successor_measure(P, aimless, gamma)  # (states, actions, states)
 by_map = reward + gamma / (1 - gamma) * M @ r_pi
 by_bellman, _ = dynamic_programming.policy_evaluation(P, aimless, reward, gamma)
-print(
-    f"largest difference between the two Q tables: {np.abs(by_map - by_bellman).max():.0e}"
-)
+off = np.abs(by_map - by_bellman).max()
+print(f"largest difference between the two Q tables: {off:.0e}")
 
 # %% [markdown]
 # ## Learn it from experience, one step at a time
@@ -376,9 +374,11 @@ curves = {
     "α = 1/√n": td_errors(lambda n: 1 / np.sqrt(n)),
 }
 
-# %%
+# %% tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(6.4, 3))
-looks = {"α = 0.5": ("second", 0), "α = 0.1": ("third", 6), "α = 1/√n": ("ours", -6)}
+looks = {
+    "α = 0.5": ("second", 5), "α = 0.1": ("third", -1), "α = 1/√n": ("ours", -6)
+}  # fmt: skip
 for name, (color, up) in looks.items():
     figures.band(ax, checkpoints, curves[name], figures.COLORS[color])
     end = curves[name][:, -1].mean()
@@ -393,11 +393,14 @@ ax.set(
 )
 here.show(
     fig,
-    alt="Error of the learned successor measure against steps of experience for three step sizes: "
-    "the largest levels off high; the small one starts slowly; the shrinking one is low throughout.",
-    caption="Temporal differences. Total variation is half the summed absolute difference: 0 for "
-    "equal distributions, 1 for disjoint ones. Lines are means over seeds, bands 95% confidence "
-    "intervals. A constant step ends on a floor that its size sets.",
+    alt="Error of the learned successor measure against steps of experience for three "
+    "step sizes: the largest levels off high; the small one starts slowly; the "
+    "shrinking one is low throughout.",
+    caption="Temporal differences. Total variation is half the summed absolute "
+    "difference: 0 for equal distributions, 1 for disjoint ones. Lines are means over "
+    "seeds, bands 95% confidence intervals. A constant step ends on a floor that its "
+    "size sets: the larger has reached it, the smaller would at 0.05, after ten times "
+    "as many steps.",
 )
 
 # %% [markdown]
@@ -429,9 +432,8 @@ here.show(
 # </details>
 
 # %%
-arrived = np.eye(
-    states, dtype=bool
-)  # arrived[s, g]: the climber that started in s has been at g
+# arrived[s, g]: the climber that started in s has been at g
+arrived = np.eye(states, dtype=bool)
 climber = np.repeat(np.arange(states)[:, None], states, axis=1)
 taken = np.zeros((states, states), dtype=int)
 goals = np.arange(states)[None, :]
@@ -446,7 +448,7 @@ print(
     "longer than the shortest path:", (taken > rooms.distances)[pairs].sum(), "of them"
 )
 
-# %%
+# %% tags=["hide-input"]
 fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.2))
 for ax, goal, name in (
     (axes[0], far, "Goal: far corner"),
@@ -468,9 +470,11 @@ for ax, goal, name in (
     )
 here.show(
     fig,
-    alt="Two maps of the column of the successor measure, for a goal in each of two opposite "
-    "corners. White arrows show the best action in each cell; they lead through the door to the goal.",
-    caption="Two columns of one table, and the greedy action in each cell. Nobody trained for either goal.",
+    alt="Two maps of the column of the successor measure, for a goal in each of two "
+    "opposite corners. White arrows show the best action in each cell; they lead "
+    "through the door to the goal.",
+    caption="Two columns of one table, and the greedy action in each cell. Nobody "
+    "trained for either goal.",
 )
 
 # %% [markdown]
@@ -530,6 +534,7 @@ joint = np.array(
 p_x, p_y = joint.sum(axis=1), joint.sum(axis=0)
 log_ratio = np.log(joint / (p_x[:, None] * p_y[None, :]))  # log p(y | x) / p(y)
 
+# %% tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(6.4, 2.4))
 ax.imshow(log_ratio, cmap=figures.DIVERGING, vmin=-2.5, vmax=2.5, aspect="auto")
 ax.set_xticks(range(4), carried)
@@ -542,10 +547,11 @@ ax.spines[:].set_visible(False)
 ax.tick_params(length=0)
 here.show(
     fig,
-    alt="A table of three kinds of weather by four things carried, with the logarithm of the density "
-    "ratio in each cell; umbrella is high in rain, sunglasses are high in sun and very low otherwise.",
-    caption="log p(y | x) / p(y), in nats: how much the weather speaks for (positive) or against "
-    "(negative) an item, compared with how common the item is anyway.",
+    alt="A table of three kinds of weather by four things carried, with the logarithm "
+    "of the density ratio in each cell; umbrella is high in rain, sunglasses are high "
+    "in sun and very low otherwise.",
+    caption="log p(y | x) / p(y), in nats: how much the weather speaks for (positive) "
+    "or against (negative) an item, compared with how common the item is anyway.",
 )
 
 # %% [markdown]
@@ -650,9 +656,8 @@ for game, loss in {
     for name, table in score_tables.items():
         steepness[game, name] = float(jnp.abs(gradient(table)).max())
         verdict = "an optimum" if steepness[game, name] < 1e-6 else "not an optimum"
-        print(
-            f"{game:>10}, {name:<26}: largest gradient {steepness[game, name]:.0e}, {verdict}"
-        )
+        off = f"largest gradient {steepness[game, name]:.0e}"
+        print(f"{game:>10}, {name:<26}: {off}, {verdict}")
 
 # %% [markdown]
 # Just as derived: InfoNCE leaves rows free, binary NCE leaves nothing free, and neither tolerates a
@@ -734,7 +739,7 @@ print(
     f"error before: {knowing_nothing:.3f}   after, {size.seeds} seeds: {final.round(3)}"
 )
 
-# %%
+# %% tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(6.4, 2.8))
 shown = np.unique(np.geomspace(1, size.steps - 1, 40).astype(int))
 figures.band(ax, shown, np.array(errors)[:, shown], figures.COLORS["ours"])
@@ -755,13 +760,15 @@ ax.set(
 )
 here.show(
     fig,
-    alt="Error of the map learned by InfoNCE against the gradient step, mean and band over seeds: it "
-    "starts at the dashed line of knowing nothing and falls steadily to a small fraction of it.",
-    caption="Nobody shows the table a probability. It is only asked, again and again, which of the "
-    "states in a batch came from this anchor. The band over seeds is as thin as the line.",
+    alt="Error of the map learned by InfoNCE against the gradient step, mean and band "
+    "over seeds: it starts at the dashed line of knowing nothing and falls steadily "
+    "to a small fraction of it.",
+    caption="Nobody shows the table a probability. It is only asked, again and again, "
+    "which of the states in a batch came from this anchor. The band over seeds is as "
+    "thin as the line.",
 )
 
-# %%
+# %% tags=["hide-input"]
 fig, axes = plt.subplots(1, 2, figsize=(6.4, 2.2))
 learned = np.array(contrastive.log_ratio_to_density(tables[0], jnp.log(marginal)))
 door = rooms.index(3, 4)
@@ -773,9 +780,10 @@ image = figures.heatmap(
 fig.colorbar(image, ax=axes, label="probability", shrink=0.85)
 here.show(
     fig,
-    alt="Two heat maps of the successor measure from the door, exact and learned; they look alike.",
-    caption="The same map as before, from the cell in the door, read off the scores: times the "
-    "marginal, each row normalised.",
+    alt="Two heat maps of the successor measure from the door, exact and learned; "
+    "they look alike.",
+    caption="The same map as before, from the cell in the door, read off the scores: "
+    "times the marginal, each row normalised.",
 )
 
 # %% [markdown]
@@ -787,7 +795,7 @@ here.show(
 #
 # ## Play: how far, and from how many walks?
 
-# %%
+# %% tags=["hide-input"]
 plays = {}
 for discount in (0.5, 0.9, 0.97):
     horizon = int(np.ceil(np.log(1e-4) / np.log(discount)))
@@ -819,8 +827,8 @@ def alt(discount, number):
     truth, estimate = play(discount, number)
     off = 0.5 * np.abs(truth - estimate).sum()
     return (
-        f"Exact successor measure from the door at γ = {discount}, beside the estimate from "
-        f"{number} walks; their total variation is {off:.2f}."
+        f"Exact successor measure from the door at γ = {discount}, beside the estimate "
+        f"from {number} walks; their total variation is {off:.2f}."
     )
 
 
@@ -838,11 +846,12 @@ here.explore(
 # The last row is statistical: it varies with the random seed, and its bound (a tenth of the error
 # that knowing nothing makes) was fixed beforehand.
 
-# %%
+# %% tags=["hide-input"]
 identity = {"paper": "—", "bound_from": "oracle", "kind": "exact"}
 here.claim(
     "contraction",
-    "After k rounds of the Bellman equation the largest error is γ^k of the first, or less (worst ratio)",
+    "After k rounds of the Bellman equation the largest error is γ^k of the first, or "
+    "less (worst ratio)",
     measured=max(gaps[k] / (gaps[0] * gamma**k) for k in range(1, 100)),
     bound="<= 1",
     **identity,
@@ -863,7 +872,8 @@ here.claim(
 )
 here.claim(
     "climbing_arrives",
-    "Climbing the aimless walker's map reaches every goal from everywhere (share of pairs)",
+    "Climbing the aimless walker's map reaches every goal from everywhere (share of "
+    "pairs)",
     measured=arrived[pairs].mean(),
     bound=">= 1",
     **identity,
@@ -876,7 +886,7 @@ here.claim(
     **identity,
 )
 
-# %%
+# %% tags=["hide-input"]
 here.claim(
     "infonce_optimum",
     "The gradient of InfoNCE vanishes at the log ratio plus any c(x)",
@@ -897,7 +907,7 @@ here.claim(
     paper="—",
     measured=final / knowing_nothing,
     bound="<= 0.1",
-    bound_from="oracle",
+    bound_from="prototype",
     kind="statistical",
     covers="data",
     null=1.0,
@@ -956,7 +966,7 @@ here.exercise(checks.clock, clock)
 
 # %%
 def iterate_measure(P, policy, gamma, n):
-    """The successor measure after n rounds from zero, shape (states, actions, states)."""
+    """The successor measure after n rounds from zero: (states, actions, states)."""
     return None
 
 

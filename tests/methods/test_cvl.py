@@ -24,6 +24,14 @@ from goalward.training.loop import train
 GAMMA = 0.8
 
 
+@pytest.fixture(autouse=True, scope="module")
+def compile_quickly():
+    """Little optimisation: these programs run for a moment and take long to compile."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 def random_world(seed, states=5, actions=3):
     rng = np.random.default_rng(seed)
     P = mdp.random_mdp(rng, states, actions, concentration=0.7)
@@ -177,16 +185,21 @@ def test_the_loss_is_the_double_loop(recorded):
     batch, state, (value, _) = first_loss(learner, recorded[-1], jax.random.key(3))
     weights = only_seed(state.params["critic"])
     anchor, expected = (batch.state, batch.action), 0.0
-    f = np.asarray(learner.critic.apply(weights, anchor, batch.goal, method="pairwise"))
+    softmax = dataclasses.replace(learner, contrast=info_nce)
+
+    @jax.jit
+    def parts(params):
+        f = learner.critic.apply(weights, anchor, batch.goal, method="pairwise")
+        return f, softmax.critic_loss(params, state, batch, jax.random.key(0))
+
+    f, picked_loss = map(np.asarray, parts(state.params))
     for i in range(6):
         for j in range(6):
             p = 1 / (1 + np.exp(-f[i, j]))
             expected -= np.log(p) / 6 if i == j else np.log(1 - p) / 30
     np.testing.assert_allclose(value, expected, rtol=1e-5)
-    softmax = dataclasses.replace(learner, contrast=info_nce)
-    value = softmax.critic_loss(state.params, state, batch, jax.random.key(0))
     picked = [f[i, i] - np.log(np.exp(f[i]).sum()) for i in range(6)]
-    np.testing.assert_allclose(value, -np.mean(picked), rtol=1e-5)
+    np.testing.assert_allclose(picked_loss, -np.mean(picked), rtol=1e-5)
 
 
 def test_one_model_learns_the_values_of_any_reward(recorded):
@@ -195,8 +208,9 @@ def test_one_model_learns_the_values_of_any_reward(recorded):
     state = only_seed(train(learner, data, jax.random.key(0), steps=600, log_every=600)[0])
     marginal = jnp.asarray(np.bincount(states[:, 1:].ravel(), minlength=5) / states[:, 1:].size)
     everyone = jnp.eye(5)
+    values = jax.jit(lambda r: learner.action_values(state.params, everyone, everyone, r, marginal))
     for r in (reward, -reward, np.eye(5)[2]):
-        Q = learner.action_values(state.params, everyone, everyone, jnp.asarray(r), marginal)
+        Q = values(r.astype(np.float32))
         exact = by_backups(P, policy, r, GAMMA, 200)
         assert np.abs(Q - exact).mean() < 0.4 * exact.std()
         assert np.corrcoef(np.ravel(Q), exact.ravel())[0, 1] > 0.9

@@ -57,6 +57,13 @@ def clone(policy, R, p):
     return method.ocbc(policy[None], p[None], method.bandit_outcomes(R[None]))[0]
 
 
+# %% clone wrong: weighs the policy in place
+def clone(policy, R, p):
+    policy *= p[:, None]
+    weights = policy.sum(axis=0) * R.T
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
 # %% clone right: loops
 def clone(behaviour, chances, wish):
     goals, actions = behaviour.shape
@@ -117,6 +124,13 @@ def repaired(cloned, average, base):
 def repaired(cloned, average, base):
     weights = np.divide(cloned * base, average, out=np.zeros_like(cloned), where=average > 0)
     return np.eye(cloned.shape[1])[weights.argmax(axis=1)]
+
+
+# %% repaired wrong: writes into the clone
+def repaired(cloned, average, base):
+    np.divide(cloned * base, average, out=cloned, where=average > 0)
+    cloned /= cloned.sum(axis=1, keepdims=True)
+    return cloned
 
 
 # %% repaired wrong: the floors of the authors' code
@@ -201,6 +215,15 @@ def resting_point(R, p):
         w = w * (R @ (p * (w @ R)))
         w = w / w.sum()
     return w
+
+
+# %% resting_point wrong: normalises the wishes in place
+def resting_point(R, p):
+    p *= 1 - 1e-12
+    w = np.full(len(R), 1 / len(R))
+    for _ in range(10_000):
+        w = w * (R @ (p / (w @ R)))
+    return w / w.sum()
 
 
 # %% resting_point wrong: stops a hundredth of a nat too early
@@ -319,6 +342,19 @@ def guaranteed_steps(P, policy, gamma, rounds):
     return np.array(out)
 
 
+# %% guaranteed_steps wrong: improves the policy it was given
+def guaranteed_steps(P, policy, gamma, rounds):
+    n, out = len(P), []
+    for _ in range(rounds + 1):
+        Q = np.zeros_like(policy)
+        for g in range(n):
+            chain = np.einsum("sa,sax->sx", policy[:, g], P)
+            Q[:, g] = (1 - gamma) * P @ np.linalg.inv(np.eye(n) - gamma * chain)[:, g]
+        out.append((policy * Q).sum(axis=2))
+        policy *= Q / out[-1][:, :, None]
+    return np.array(out)
+
+
 # %% guaranteed_steps right: sums the series for all goals at once
 def guaranteed_steps(P, policy, gamma, rounds):
     now, out = policy.copy(), []
@@ -396,6 +432,14 @@ def accepted(log_commanded, log_relabelled, lengths, epsilon):
 # %% accepted wrong: accepts everything of the visible case's pattern
 def accepted(log_commanded, log_relabelled, lengths, epsilon):
     return np.arange(len(lengths)) < 2
+
+
+# %% accepted wrong: blanks the uncounted steps in place
+def accepted(log_commanded, log_relabelled, lengths, epsilon):
+    beyond = np.arange(log_commanded.shape[1]) >= lengths[:, None]
+    log_relabelled[beyond] = log_commanded[beyond]
+    w = np.exp((log_relabelled - log_commanded).sum(axis=1))
+    return np.abs(w - 1) <= epsilon
 
 
 # %% accepted wrong: an interval for the logarithm
