@@ -109,3 +109,5 @@ def test_random_goals_are_the_neighbours(share, moved):
     mixed = mix_goals(jnp.arange(6), share)
     expected = [(i - 1) % 6 if i < moved else i for i in range(6)]
     np.testing.assert_array_equal(mixed, expected)
+    wide = np.arange(12).reshape(6, 2)
+    np.testing.assert_array_equal(mix_goals(jnp.asarray(wide), share), wide[expected])

@@ -250,3 +250,10 @@ def test_summaries_are_of_data_sets_that_all_share():
     )
     assert shared({"a": ["x", "y"], "b": ["y", "x"]}) == (["x", "y"], [])
     assert shared({}) == ([], [])
+
+
+def test_one_table_that_is_not_finite_is_enough():
+    whole, holed = np.ones((2, 3)), np.array([[1.0, np.nan]])
+    for tables in ([whole, holed], [holed, whole]):
+        with pytest.raises(ValueError, match="finite"):
+            pool(tables)

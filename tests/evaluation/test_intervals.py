@@ -20,14 +20,16 @@ def test_student_quantile_is_scipys(degrees: int, probability: float) -> None:
     assert student_quantile(probability, degrees) == pytest.approx(expected, rel=2e-3, abs=2e-3)
 
 
-def test_below_ten_values_it_is_students_t() -> None:
-    values = np.array([1.0, 2.0, 4.0, 8.0, 16.0])
-    low, high = stats.t.interval(0.95, 4, loc=values.mean(), scale=stats.sem(values))
+@pytest.mark.parametrize("seeds", [2, 5, 9])
+def test_below_ten_values_it_is_students_t(seeds: int) -> None:
+    values = 2.0 ** np.arange(seeds)
+    low, high = stats.t.interval(0.95, seeds - 1, loc=values.mean(), scale=stats.sem(values))
     assert interval(values) == pytest.approx((values.mean(), low, high), rel=1e-4)
 
 
-def test_from_ten_values_it_is_the_percentile_bootstrap() -> None:
-    values = np.random.default_rng(1).exponential(size=30)
+@pytest.mark.parametrize("seeds", [10, 30])
+def test_from_ten_values_it_is_the_percentile_bootstrap(seeds: int) -> None:
+    values = np.random.default_rng(1).exponential(size=seeds)
     mean, low, high = interval(values)
     expected = stats.bootstrap(
         (values,), np.mean, method="percentile", rng=np.random.default_rng(2), n_resamples=10_000

@@ -1,6 +1,7 @@
 """The recipes: that a seed decides an episode, and that it is made as the benchmark's are."""
 
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -167,6 +168,19 @@ def test_pictures_of_scripted_hands() -> None:
     plain.pop("observations")
     for field, values in plain.items():
         np.testing.assert_array_equal(rows[field], values)
+
+
+def test_a_scene_that_always_loses_its_cube_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+    monkeypatch.setattr(room, "_environment", lambda *_: None)
+    monkeypatch.setattr(room, "seeded", lambda *_: nullcontext(np.random.default_rng(0)))
+    monkeypatch.setattr(room, "_handle", lambda *_: tried.append(1) or {"qpos": np.zeros((2, 9))})
+    monkeypatch.setattr(room, "in_sight", lambda qpos: len(tried) == 3)
+    room.episode(parse("scene-play-v0"), 10, seed=0, number=4)
+    assert len(tried) == 3
+    monkeypatch.setattr(room, "in_sight", lambda qpos: False)
+    with pytest.raises(Mendable, match="in each of 100 tries"):
+        room.episode(parse("scene-play-v0"), 10, seed=0, number=4)
 
 
 def test_a_cube_out_of_sight_spoils_a_scene() -> None:

@@ -1,6 +1,7 @@
 """Recorded runs, whole and damaged, in the files that `goalward bench train` writes."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import fields
@@ -284,3 +285,27 @@ def test_the_page_on_recorded_runs_shows_the_runs_that_are_recorded() -> None:
         "the runs changed: `goalward run analysis`"
     )
     assert sum(p.stat().st_size for p in (folder / "runs").rglob("*") if p.is_file()) < 1e6
+
+
+def test_the_page_puts_no_methods_beside_each_other_on_different_data(tmp_path: Path) -> None:
+    """A sweep that is half done: no data set has runs of all methods."""
+    large, rates = "pointmaze-large-navigate-v0", {10: [[0.5] * 5, [0.75] * 5]}
+    record(tmp_path / "runs" / "gcbc", rates)
+    record(tmp_path / "runs" / "qrl", rates, method="qrl", env=large)
+    root = Path(__file__).parents[3]
+    page = (root / "notebooks/9_analysis/analysis.py").read_text(encoding="utf-8")
+    script = tmp_path / "page.py"
+    script.write_text(
+        page.replace('RUNS = "runs"', f"RUNS = {str(tmp_path / 'runs')!r}"), encoding="utf-8"
+    )
+    environ = os.environ | {"GOALWARD_SCALE": "smoke", "MPLBACKEND": "Agg"}
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, env=environ, check=True
+    )
+    for line in (
+        "no summary: no data set has runs of all methods",
+        "no profiles: no data set has runs of all methods",
+        f"ours GCBC has no runs on {large}",
+        "no two methods have runs on the same data set: nothing to compare",
+    ):
+        assert line in done.stdout

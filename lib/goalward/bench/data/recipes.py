@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from goalward.bench.data.environments import make, seeded
-from goalward.bench.data.names import Name
+from goalward.bench.data.names import Mendable, Name
 
 Rows = dict[str, np.ndarray]
 """The fields of a data file, one row a time step."""
@@ -49,6 +49,9 @@ STACKING = {
 }
 """Between which bounds an episode's probability of stacking cubes is drawn."""
 
+TRIES = 100
+"""How often a scene is made again whose cube was lost."""
+
 
 def episode(name: Name, steps: int, seed: int, number: int) -> Rows:
     """One episode's rows: `steps` transitions and the last state.
@@ -60,15 +63,19 @@ def episode(name: Name, steps: int, seed: int, number: int) -> Rows:
         number: which episode of the data set; it and the seed decide all that is random.
 
     Raises:
-        Mendable: pictures are asked for, and this machine cannot draw them.
+        Mendable: pictures are asked for, and this machine cannot draw them; or each of `TRIES`
+            scenes lost its cube.
     """
     env = _environment(name, steps)
     with seeded(env, seed, number) as rng:
         walk = {"pointmaze": _walk, "powderworld": _paint}.get(name.family, _handle)
-        while True:
+        for _ in range(TRIES):
             rows = walk(env, name, rng)
             if name.family != "scene" or in_sight(rows["qpos"]):
                 return rows
+    raise Mendable(
+        f"episode {number} of {name} lost its cube in each of {TRIES} tries: take another --seed"
+    )
 
 
 @cache
