@@ -3,25 +3,32 @@ PYTHON ?= python3
 BIN := .venv/bin
 GOALWARD := $(BIN)/goalward
 ROOT := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
+# What `make lab` opens, and with which settings: no news, nothing changed by opening.
+START ?= notebooks/0_start/welcome.ipynb
+LAB_SETTINGS := $(CURDIR)/lib/goalward/course/static/lab
 export XLA_PYTHON_CLIENT_PREALLOCATE := false
 # Compiled modules are kept: without them each kernel takes seconds longer to start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup lab test book run claims assignments pins vendor clean
+.PHONY: setup lab test book run claims assignments planted mutations pins vendor clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
+	@grep -E '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 setup: .venv/.lab ## make .venv with all that the chapters need
+setup-%: .venv/.% ## the same with what else is needed: book, teach, bench, test, cluster or cuda
+	@:
 lab: .venv/.lab ## open the course in JupyterLab
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/jupyter lab $(ROOT) $(LAB_ARGS) notebooks/0_start/welcome.ipynb
+	-@$(GOALWARD) assignments study
+	PATH="$(CURDIR)/$(BIN):$$PATH" JUPYTER_CONFIG_PATH="$(LAB_SETTINGS)$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
+		$(BIN)/jupyter lab $(ROOT) $(LAB_ARGS) $(START)
 
 test: .venv/.test ## lint, types, tests, every chapter at smoke scale, the book
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2 --dist worksteal $(TEST_ARGS)
+	ALL=$(ALL) $(BIN)/pytest -n 2 --dist worksteal $(TEST_ARGS)
 
 book: .venv/.book ## build the HTML book
 	$(GOALWARD) book
@@ -34,6 +41,12 @@ claims: .venv/.lab ## every claim and its verdict
 
 assignments: .venv/.teach ## write student notebooks into assignments/release
 	$(GOALWARD) assignments release --out assignments
+
+planted: .venv/.test ## judge the planted answers of every assignment, and keep which passed
+	$(BIN)/pytest -n 2 --record tests/assignments/test_planted.py
+
+mutations: .venv/.test ## plant each known mistake in a copy of the library: do the tests see it?
+	$(BIN)/python tests/mutate.py $(ONLY)
 
 pins: .venv/.test ## resolve the pinned versions anew
 	$(BIN)/python tests/pins.py
@@ -48,6 +61,10 @@ clean: ## remove what was built, not the environment
 .venv/.lab: EXTRAS := lab
 .venv/.book: EXTRAS := lab,book
 .venv/.teach: EXTRAS := lab,teach
+.venv/.bench: EXTRAS := lab,bench
+.venv/.cluster: EXTRAS := lab,bench,cluster
+.venv/.cuda: EXTRAS := lab,bench,cuda
+.venv/.dev: EXTRAS := lab,dev
 .venv/.test: EXTRAS := lab,book,test,teach,bench
 .venv/.%: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "Installing goalward[$(EXTRAS)] into .venv"

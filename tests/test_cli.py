@@ -1,6 +1,8 @@
 """The command line: its help, its answers, its complaints in one line."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 import time
@@ -85,7 +87,7 @@ def test_running_chapters_does_not_import_jax(module: str) -> None:
         (["restore", "nothing"], 2, "no chapter is called"),
         (["restore"], 2, "SLUG"),
         (["fly"], 2, "invalid choice"),
-        ([], 2, "COMMAND"),
+        (["assignments", "fly"], 2, "invalid choice"),
     ],
 )
 def test_a_wrong_call_is_one_line(
@@ -101,11 +103,55 @@ def test_a_wrong_call_is_one_line(
     assert toy.git(root, "status", "--porcelain") == ""
 
 
+@pytest.mark.parametrize("group", [[], ["bench"], ["assignments"]])
+def test_a_command_without_more_prints_its_help(
+    group: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(group) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith(f"usage: {' '.join(['goalward', *group])} [-h] COMMAND")
+    assert said.err == ""
+
+
+def test_a_tilde_is_the_home_folder_after_an_equals_sign_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    parse = cli._parser().parse_args
+    assert parse(["book", "--out=~/site"]).out == tmp_path / "site"
+    assert parse(["assignments", "check", "~/a.ipynb"]).notebook == tmp_path / "a.ipynb"
+    train = ["bench", "train", "gcbc", "--env=e", "--steps=1", "--out=~/r", "--data=~/d.npz"]
+    assert parse(train).data == tmp_path / "d.npz"
+    assert parse(train).out == tmp_path / "r"
+    assert parse(["book", "--out=~nobody-here/site"]).out == Path("~nobody-here/site")
+
+
+@pytest.mark.parametrize("extra", doctor.EXTRAS)
+def test_there_is_a_make_target_for_each_extra(extra: str) -> None:
+    assert f"make setup-{extra} " in doctor.mend(extra)
+    command = ["make", "--dry-run", "--always-make", f"setup-{extra}"]
+    done = subprocess.run(command, cwd=toy.ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (installs,) = re.findall(r"Installing goalward\[(.+)\]", done.stdout)
+    assert extra in installs.split(",")
+
+
+def test_what_a_terminal_cannot_write_is_spelled() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "goalward.cli", "papers"],
+        capture_output=True,
+        cwd=toy.ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"\\u2714 td_infonce" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("command", "module", "mend"),
     [
-        (["run", "welcome"], "nbclient", 'pip install "goalward[lab]"'),
-        (["book"], "jupyter_book", 'pip install "goalward[book]"'),
+        (["run", "welcome"], "nbclient", "make setup-lab"),
+        (["book"], "jupyter_book", "make setup-book"),
     ],
 )
 def test_a_missing_extra_names_its_mend(
@@ -216,4 +262,5 @@ def test_doctor_says_what_hinders(
     monkeypatch.setattr(doctor, "has_extra", lambda name: False)
     cli.main(["doctor"])
     report = capsys.readouterr().out
-    assert 'will not run: install `pip install "goalward[lab]"` first; needs 2 GB' in report
+    assert "will not run: install first: make setup-lab (" in report
+    assert "; needs 2 GB" in report

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+import mutate
 import pins
 from goalward.bench.offline.presets import METHODS
 from goalward.course import papers
@@ -116,6 +117,15 @@ def test_no_file_names_a_registry_or_a_machines_path() -> None:
             if match := FORBIDDEN.search(line):
                 found.append(f"{path.relative_to(ROOT)}:{number}: {match[0]}")
     assert found == []
+
+
+def test_planted_mistakes_still_fit_the_library() -> None:
+    """Each stands for one place; where that has changed, the mistake has to be written anew."""
+    for mutation in mutate.planted():
+        text = (LIBRARY / mutation.file).read_text(encoding="utf-8")
+        assert text.count(mutation.old) == 1, f"{mutation.file}: {mutation.why}"
+        assert mutation.old != mutation.new
+        assert all((ROOT / test.partition("::")[0]).is_file() for test in mutation.tests)
 
 
 AHEAD = ("hiql",)

@@ -44,9 +44,13 @@ def answer(**cells: str) -> NotebookNode:
 _HEADING = re.compile(r"^# %% (\w+) (wrong|right): (.+)$", re.MULTILINE)
 
 
+def planted_file(slug: str) -> Path:
+    """Where the planted answers of an assignment lie."""
+    return FILE.parent / "planted" / f"{slug}.py"
+
+
 @cache
 def planted(slug: str) -> tuple[tuple[str, str, str, str], ...]:
     """Exercise, kind, what it is, and code of each planted answer of an assignment."""
-    file = FILE.parent / "planted" / f"{slug}.py"
-    _, *parts = _HEADING.split(file.read_text(encoding="utf-8"))
+    _, *parts = _HEADING.split(planted_file(slug).read_text(encoding="utf-8"))
     return tuple(zip(parts[::4], parts[1::4], parts[2::4], parts[3::4], strict=True))

@@ -1,7 +1,9 @@
 """The command line: `goalward run | restore | claims | papers | book | doctor | …`."""
 
 import argparse
+import io
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,6 +19,9 @@ TIMEOUT = {"smoke": 300.0, "laptop": 600.0, "gpu": 7 * 86400.0}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status: 0, 1 after a failure, 2 for a wrong call."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file's name may hold what UTF-8, or this terminal, cannot write.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         options = _parser().parse_args(arguments)
         command: Callable[[argparse.Namespace], int] = options.command
@@ -98,10 +103,26 @@ def _parser() -> argparse.ArgumentParser:
     book.add_argument("--quiet", action="store_true", help="say only what goes wrong")
 
     add(
+        "gallery",
+        _gallery,
+        "write the page that JupyterLab opens on: every chapter, its picture and its marks",
+        "goalward gallery && jupyter lab notebooks/index.md",
+    )
+
+    doctor = add(
         "doctor",
         _doctor,
         "say what this machine can run, and about how long it takes",
-        "goalward doctor",
+        "goalward doctor --profile td_infonce --scale smoke",
+    )
+    doctor.add_argument(
+        "--profile",
+        nargs="+",
+        metavar="SLUG",
+        help="run these chapters from an empty cache, and say what they compile and cost",
+    )
+    doctor.add_argument(
+        "--scale", default="smoke", metavar="SCALE", help="the profile's scale: smoke or laptop"
     )
 
     from goalward.course.assignments.commands import register
@@ -146,7 +167,13 @@ def _bench(run: Callable[[argparse.Namespace], int], options: argparse.Namespace
 
 def _adder(parser: "_Parser") -> Callable[..., "_Parser"]:
     """A function that adds commands to a parser."""
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(metavar="COMMAND")
+
+    def explain(_: argparse.Namespace) -> int:
+        parser.print_help()
+        return 0
+
+    parser.set_defaults(command=explain)
 
     def add(
         name: str, run: Callable[[argparse.Namespace], int] | None, does: str, example: str
@@ -158,14 +185,19 @@ def _adder(parser: "_Parser") -> Callable[..., "_Parser"]:
             epilog=f"example:\n  {example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        sub.set_defaults(command=run)
+        if run is not None:
+            sub.set_defaults(command=run)
         return sub
 
     return add
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse, complaining in one line."""
+    """argparse, complaining in one line; `~` in a path is the home folder, after `=` too."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.register("type", Path, lambda text: Path(os.path.expanduser(text)))
 
     def error(self, message: str) -> Any:
         raise Usage(f"{message}; `{self.prog} --help` shows how")
@@ -182,17 +214,15 @@ def _root() -> Path:
 
 
 def _need(extra: str) -> None:
-    from goalward.course.run.doctor import EXTRAS, has_extra
+    from goalward.course.run.doctor import EXTRAS, has_extra, mend
 
     if not has_extra(extra):
-        purpose = EXTRAS[extra][1]
-        raise Problem(f'to {purpose}: pip install "goalward[{extra}]" (or make setup)')
+        raise Problem(f"to {EXTRAS[extra][1]}: {mend(extra)}")
 
 
 def _run(options: argparse.Namespace) -> int:
     scale, jobs, timeout = options.scale, options.jobs, options.timeout
-    if scale not in SCALES:
-        raise Usage(f"no scale is called {scale!r}; there are {', '.join(SCALES)}")
+    _known_scale(scale)
     if jobs is not None and jobs < 1:
         raise Usage(f"--jobs is at least 1, not {jobs}")
     if timeout is not None and not timeout > 0:
@@ -209,25 +239,14 @@ def _run(options: argparse.Namespace) -> int:
     if not chosen:
         print("nothing to run: every chapter is as recorded")
         return 0
-    _pair_assignments(root, chosen)
     if options.prose:
         return _carry_prose(root, chosen)
     return _execute(root, chosen, scale, jobs, timeout or TIMEOUT[scale])
 
 
-def _pair_assignments(root: Path, chosen: dict[str, Path]) -> None:
-    """Write the notebooks beside the chapters' assignments; they are not executed."""
-    from goalward.course.assignments.source import sources
-    from goalward.course.papers import pair_of
-    from goalward.course.run import notebook
-    from goalward.course.run.record import Stage
-
-    for slug, source in sources(root).items():
-        if slug in chosen:
-            with Stage(root, source.stem) as stage:
-                text = notebook.write_text(notebook.convert(source))
-                stage.put(pair_of(source), text.encode())
-                stage.place()
+def _known_scale(scale: str) -> None:
+    if scale not in SCALES:
+        raise Usage(f"no scale is called {scale!r}; there are {', '.join(SCALES)}")
 
 
 def _carry_prose(root: Path, chosen: dict[str, Path]) -> int:
@@ -365,10 +384,27 @@ def _book(options: argparse.Namespace) -> int:
     return 0
 
 
-def _doctor(options: argparse.Namespace) -> int:
-    from goalward.course.run.doctor import examine
+def _gallery(options: argparse.Namespace) -> int:
+    from goalward.course.book import gallery
 
-    print("\n".join(examine(_root())))
+    root = _root()
+    print(gallery.write_lab_page(root).relative_to(root).as_posix())
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    root = _root()
+    if options.profile is None:
+        from goalward.course.run.doctor import examine
+
+        print("\n".join(examine(root)))
+        return 0
+    from goalward.course import papers
+    from goalward.course.run.profile import profile, report
+
+    _known_scale(options.scale)
+    for slug, source in papers.choose(root, options.profile).items():
+        print("\n".join(report(profile(slug, source, options.scale))), flush=True)
     return 0
 
 

@@ -4,7 +4,7 @@
 # *Vivek Myers, Catherine Ji, Benjamin Eysenbach: Horizon Generalization in Reinforcement Learning,
 # ICLR 2025.*
 #
-# **The question.** You practise only short trips. When can you make long ones?
+# **You practise only short trips. When can you make long ones?**
 #
 # Nobody who knows how to cross every street of a town needs to practise crossing the town. Long
 # trips are made of short ones. But a network that was trained on nearby goals gets a distant goal

@@ -7,7 +7,7 @@ import pytest
 
 import toy_assignment
 from goalward import cli
-from goalward.course.assignments import commands, sandbox, source
+from goalward.course.assignments import check, commands, sandbox, source
 
 
 def write(folder: Path, **cells: str) -> Path:
@@ -47,6 +47,44 @@ def test_check_names_what_is_no_notebook(
         assert cli.main(["assignments", "check", str(tmp_path / name)]) == 1
         (line,) = capsys.readouterr().err.splitlines()
         assert message in line
+
+
+def test_check_finds_exercises_without_their_marks_and_runs_hidden_tests(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "sources", lambda root: {"small": toy_assignment.FILE})
+    file = tmp_path / "bare.ipynb"
+    nb = toy_assignment.answer(total="def total(x):\n    return 4 if len(x) == 4 else 0")
+    nb.cells[0].source = nb.cells[0].source.replace("\n", "\r\n")
+    for bare in (False, True):
+        for cell in nb.cells:
+            cell.metadata = nbformat.from_dict({}) if bare else cell.metadata
+            cell.source = cell.source.replace("\n", "\r\n")
+        nbformat.write(nb, file)
+        assert cli.main(["assignments", "check", str(file)]) == 1
+        said = capsys.readouterr().out
+        assert "\r" not in said
+        assert said.splitlines()[0] == "✔ Twice  (2 + 4 points): all tests pass"
+        assert "✘ Sum  (3 + 4 points): visible tests pass; a hidden test says: " in said
+
+
+def test_check_leaves_out_hidden_tests_of_other_exercises(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A teacher may have changed an exercise: the repository's hidden tests are not its own."""
+    monkeypatch.setattr(check, "sources", lambda root: {"small": toy_assignment.FILE})
+    nb = toy_assignment.answer(total="def total(x):\n    return 4 if len(x) == 4 else 0")
+    for cell in nb.cells:
+        if source.grade_id(cell) == "total-visible":
+            cell.source += "\n# another"
+    nbformat.write(nb, tmp_path / "small_exercises.ipynb")
+    standings = check.check(tmp_path / "small_exercises.ipynb")
+    assert [s.problem for s in standings] == ["", "", ""]
+    assert [s.passes for s in standings] == [
+        "all tests pass",
+        "visible tests pass",
+        "all tests pass",
+    ]
 
 
 def test_grade_and_release_name_what_is_wrong(

@@ -14,7 +14,7 @@ import nbformat
 import pytest
 
 import toy_assignment
-from goalward.course.assignments import classroom, gradebook, release, sandbox
+from goalward.course.assignments import classroom, gradebook, reading, release, sandbox
 from goalward.course.errors import Problem
 
 pytest.importorskip("nbgrader", reason="nbgrader not here")
@@ -137,7 +137,7 @@ def test_a_malformed_notebook_gets_nothing_and_a_reason(what: str, tmp_path: Pat
     file = tmp_path / "small_exercises.ipynb"
     file.write_text(MALFORMED[what])
     with pytest.raises(Problem, match=r"the notebook has|not a notebook") as problem:
-        classroom.notebook_of(file)
+        reading.notebook_of(file)
     assert "\n" not in str(problem.value)
 
 
@@ -159,6 +159,31 @@ def test_malformed_notebooks_do_not_stop_a_class(course: Path) -> None:
     assert set(points.values()) == {0}
     assert len(points) == len(MALFORMED) + 4
     assert (course / "feedback/pipe/small/small_exercises.html").is_file()
+
+
+def test_half_a_surrogate_pair_stops_nobody(course: Path) -> None:
+    nb = json.loads(right(twice="def twice(x):\n    raise ValueError(chr(0xD83D))"))
+    nb["cells"].append({"cell_type": "markdown", "id": "z", "metadata": {}, "source": "\ud83d"})
+    hand_in(course, "bob", json.dumps(nb))
+    nb = json.loads(right(twice="def twice(x):\n    return x + x  # \ud83d"))
+    hand_in(course, "ann", json.dumps(nb))
+    hand_in(course, os.fsdecode(b"eve\xff"), right())
+    for fresh in (3, 0):
+        assert grade(course) == ({"bob": 14, "ann": 20, r"eve\xff": 20}, fresh)
+    for file in ("gradebook.csv", "marks.csv", "feedback/bob/small/small_exercises.html"):
+        text = (course / file).read_text(encoding="utf-8")
+        assert "ValueError: \ufffd" in text or file == "gradebook.csv"
+
+
+def test_a_notebook_in_the_wrong_place_is_named_and_the_others_are_graded(
+    course: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hand_in(course, "ann", right())
+    (course / "submitted" / "bob.ipynb").write_text(right())
+    assert grade(course) == ({"ann": 20}, 1)
+    assert capsys.readouterr().out == (
+        "bob.ipynb is not graded: rename it to bob/small/small_exercises.ipynb\n"
+    )
 
 
 def test_cells_and_metadata_that_were_deleted_or_moved(course: Path) -> None:

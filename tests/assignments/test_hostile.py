@@ -24,6 +24,7 @@ HOSTILE = {
     "a syntax error": "def twice(x)\n    return 2 * x",
     "a null byte": "def twice(x):\n    return 2 * x\0",
     "a magic": "%run something\n!rm -rf ~\ndef twice(x):\n    return get_ipython()",
+    "the library": "import goalward.tabular as t\ndef twice(x):\n    return t.twice(x)",
 }
 
 

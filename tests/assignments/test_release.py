@@ -1,6 +1,7 @@
 """Student versions hold no solution, and nobody's work is written over."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,8 +9,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+import toy
 import toy_assignment
-from goalward.course import papers
 from goalward.course.assignments import check, gradebook, hidden, release, source
 from goalward.course.errors import Problem
 from goalward.course.run import notebook
@@ -57,11 +58,10 @@ def test_an_assignment_fits_an_evening(slug: str) -> None:
         assert 60 <= sum(e.minutes for e in exercises) <= 120
 
 
-def test_each_assignment_is_paired_and_without_outputs() -> None:
-    for path in source.sources(ROOT).values():
-        assert notebook.verify(path) == []
-        nb = notebook.read(papers.pair_of(path))
-        assert all(not cell.get("outputs") for cell in nb.cells)
+def test_solutions_lie_in_one_folder_as_sources_alone() -> None:
+    found = {p for p in (ROOT / "notebooks").rglob("*_exercises*") if toy.git(ROOT, "ls-files", p)}
+    assert found == set(source.sources(ROOT).values())
+    assert {p.parent for p in found} == {ROOT / "notebooks" / source.FOLDER}
 
 
 def test_a_solution_in_the_text_is_found(tmp_path: Path) -> None:
@@ -71,6 +71,35 @@ def test_a_solution_in_the_text_is_found(tmp_path: Path) -> None:
     with pytest.raises(Problem, match=r"return GIVEN \* x"):
         list(release.release(tmp_path / "course", {"small": careless}))
     assert not (tmp_path / "course/release").exists()
+
+
+LINK = re.compile(r"\]\((?![a-z]+:|#)([^)\s]+)\)|<(?:a|img)\s[^>]*=\"(?![a-z]+:|#)([^\"]+)\"")
+
+
+def links(nb: nbformat.NotebookNode) -> list[str]:
+    """The links of a notebook that lead to files; mathematics such as f[i](x) is none."""
+    found = LINK.findall("\n".join(c.source for c in nb.cells if c.cell_type == "markdown"))
+    return [a or b for a, b in found if "." in (a or b)]
+
+
+@pytest.mark.parametrize("slug", ALL)
+def test_no_link_of_a_released_notebook_is_dead(slug: str, course: Path) -> None:
+    """It lies in a folder of its own: nothing is beside it."""
+    for kind in ("release", "source"):
+        nb = nbformat.read(course / kind / slug / f"{slug}_exercises.ipynb", as_version=4)
+        assert links(nb) == []
+    if slug != "small":
+        assert links(notebook.convert(ALL[slug])), "the text names the chapter by no link"
+
+
+def test_links_become_words_and_nothing_else_does() -> None:
+    for text, words in {
+        "see [the chapter](td_infonce.ipynb); it": "see the chapter; it",
+        "[a](../0_start/refresher.ipynb#values) [b](x.md)": "a b",
+        "[arXiv](https://arxiv.org/abs/1.py) [up](#here)": None,
+        "$f[i](x)$ and ![picture](a.md)": None,
+    }.items():
+        assert source.without_links(text) == (words or text)
 
 
 def test_work_is_kept(tmp_path: Path) -> None:

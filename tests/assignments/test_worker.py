@@ -84,8 +84,16 @@ def test_what_encode_does_not_make_is_refused(message: Any) -> None:
 def test_a_call_gives_what_a_direct_call_gives() -> None:
     code = """
 def f(x, *, scale):
-    x *= scale
+    x = x * scale
     return {"sum": x.sum(), "x": (x, None)}
+def keeps(x, y):
+    return x, y
+def writes(x, y):
+    x[0] = 1.0
+    return x
+def sorts(x, y):
+    y.sort()
+    return x
 """
     x = np.arange(4.0)
     with Student([("f", code)], sandbox.PLAIN) as student:
@@ -94,9 +102,67 @@ def f(x, *, scale):
             student.call("f", [], {})
         with pytest.raises(sandbox.Failed, match="no function g"):
             student.call("g", [], {})
+        nothing = np.array([np.nan, -0.0])
+        student.call("keeps", [nothing, float("nan")], {})
+        for name, y in (("writes", [1, 2]), ("sorts", [2, 1])):
+            with pytest.raises(sandbox.Failed, match="changed in place"):
+                student.call(name, [nothing, y], {})
+            with pytest.raises(sandbox.Failed, match="changed in place"):
+                student.call(name, [nothing], {"y": y})
+        student.call("sorts", [nothing, [1, 2]], {})
     assert answer["sum"] == 12
     np.testing.assert_array_equal(answer["x"][0], [0, 2, 4, 6])
-    np.testing.assert_array_equal(x, np.arange(4.0))  # the student wrote into a copy
+    np.testing.assert_array_equal(x, np.arange(4.0))
+
+
+RIGHT_IN_A_NOTEBOOK = {
+    "help": "np.add.at?\n?np.add\ndef f(x): return x + 1\nf?",
+    "a magic's result": "t = %timeit -o -n 1 -r 1 np.eye(3)\nhere = !pwd\ndef f(x): return x + 1",
+    "a timed cell": "%%time\ndef f(x):\n    return x + 1",
+    "a timed line": "%time one = 1\ndef f(x): return x + one",
+    "display": "display(np.eye(2))\ndef f(x):\n    display(x)\n    return x + 1",
+    "the shell": "get_ipython().run_line_magic('matplotlib', 'inline')\ndef f(x): return x + 1",
+    "await": "import asyncio\nawait asyncio.sleep(0)\ndef f(x): return x + 1",
+    "a remainder": "%matplotlib inline\ndef f(x):\n    return (x\n     % 7 + 1)",
+    "text like a magic": "%matplotlib inline\ns = '''\n%a !b\n'''\ndef f(x): return x + len(s) - 6",
+    "history": "len(In), len(Out), _\ndef f(x): return x + 1",
+    "an import that is not used": "from goalward.losses import info_nce\ndef f(x): return x + 1",
+}
+
+
+@pytest.mark.parametrize("what", RIGHT_IN_A_NOTEBOOK)
+def test_what_a_notebook_understands_a_worker_does(what: str) -> None:
+    cells = [("given", "import numpy as np"), ("f", RIGHT_IN_A_NOTEBOOK[what])]
+    with Student(cells, sandbox.PLAIN) as student:
+        assert student.call("f", [3], {}) == 4
+
+
+def test_names_of_a_notebook_come_back_when_it_starts_anew() -> None:
+    with Student([("f", "def f(): return len(In)\nx = 1")], sandbox.PLAIN) as student:
+        assert student.call("f", [], {}) == 1
+        student.replace("f", "def f(): return get_ipython() is not None and 'x' not in globals()")
+        assert student.call("f", [], {}) is True
+
+
+def test_a_cell_that_failed_is_named_to_those_that_need_it() -> None:
+    cells = [
+        ("f", "import no_such_module\ndef f(x): return x"),
+        ("g", "def g(x): return f(x)"),
+        ("h", "import goalward.losses as losses\ndef h(x): return losses.info_nce(x)"),
+        ("k", "def k(x): return unknown(x)"),
+    ]
+    said = "ModuleNotFoundError: No module named 'no_such_module'"
+    with Student(cells, sandbox.PLAIN) as student:
+        for name, message in {
+            "f": f"its cell failed: {said}",
+            "g": f"it uses f, whose cell failed: {said}",
+            "h": "ImportError: goalward.losses.info_nce is not there when answers are graded: use "
+            "NumPy and JAX",
+            "k": "NameError: name 'unknown' is not defined",
+        }.items():
+            with pytest.raises(sandbox.Failed) as failure:
+                student.call(name, [1], {})
+            assert str(failure.value) == message
 
 
 def test_expect_says_what_is_wrong() -> None:

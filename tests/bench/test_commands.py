@@ -126,6 +126,12 @@ def test_one_seed_has_no_spread(
         ),
         (["collect", "--env", "antmaze-giant-stitch-v0", "--out", "r"], 2, "expert"),
         (["collect", "--env", NAME, "--out", "r", "--episodes", "0"], 2, "at least 1"),
+        (["collect", "--env", NAME, "--out", "r", "--seed", str(2**32)], 2, "--seed is at least 0"),
+        (
+            ["train", "gcbc", "--env", NAME, "--steps", "1", "--out", "r", "--seed", str(2**64)],
+            2,
+            "at most 4294967295",
+        ),
     ],
 )
 def test_a_wrong_call_is_one_line(
@@ -143,6 +149,18 @@ def test_a_wrong_call_is_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("sign", ["[", "]", "\\"])
+def test_a_folder_whose_checkpoints_could_not_be_read_is_refused(
+    sign: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / f"a{sign}b"
+    arguments = ["--env", NAME, "--steps", "1", "--data", str(data), "--out", str(folder / "run")]
+    status, line = complaint(capsys, "train", "gcbc", *arguments)
+    assert status == 1
+    assert f"holds {sign!r}: a checkpoint below such a folder could not be read again" in line
+    assert not folder.exists()
+
+
 def test_a_missing_extra_names_its_mend(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,4 +168,4 @@ def test_a_missing_extra_names_its_mend(
     monkeypatch.setattr(doctor, "find_spec", lambda name: None if name == "ogbench" else find(name))
     status, line = complaint(capsys, "collect", "--env", NAME, "--out", "r")
     assert status == 1
-    assert 'pip install "goalward[bench]"' in line
+    assert "make setup-bench" in line

@@ -176,6 +176,7 @@ def _official_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", type=form, required=True, metavar=letter, help=told)
     parser.add_argument(
         "--python",
+        type=os.path.expanduser,
         default=sys.executable,
         metavar="PYTHON",
         help="runs the official code: it needs jax, flax, optax, numpy, distrax and "

@@ -8,6 +8,7 @@ that `GOALWARD_OUT` names.
 import html
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,27 +19,27 @@ from IPython import get_ipython
 from IPython.display import HTML, Markdown, display
 from matplotlib.figure import Figure
 
-from goalward.course import claims, explore, figures, papers
+from goalward.course import cache, claims, explore, figures, papers
 from goalward.course.progress import bar
 from goalward.course.scale import SCALES, current_scale
 from goalward.training.loop import Progress
-
-CACHE = "JAX_COMPILATION_CACHE_DIR"
-COMPILER = "XLA_FLAGS"
-UNOPTIMISED = "--xla_backend_optimization_level=0"
 
 
 def begin(slug: str) -> "Chapter":
     """Start a chapter: choose the scale, the figures' style and the compilation cache.
 
+    At smoke scale a program runs for a moment and takes long to compile: there XLA spends little
+    work on making it fast.
+
     Raises:
         ValueError: if `GOALWARD_SCALE` names no scale.
     """
-    scale = current_scale()
+    _keep_neighbours_off_the_path()
     figures.use_style()
-    _use_compilation_cache()
+    cache.use()
+    scale = current_scale()
     if scale == "smoke":
-        _compile_without_optimising()
+        jax.config.update("jax_disable_most_optimizations", True)
     return Chapter(slug, scale)
 
 
@@ -193,20 +194,7 @@ def _show_size(value: Any) -> str:
     return str(value)
 
 
-def _use_compilation_cache() -> None:
-    """Keep compiled code between runs: a chapter's second run starts fast."""
-    if CACHE not in os.environ:
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        jax.config.update("jax_compilation_cache_dir", str(Path(home) / "goalward" / "jax"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
-    jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
-
-
-def _compile_without_optimising() -> None:
-    """Compile three times as fast, for code that runs for moments: most of a smoke run's time.
-
-    Too late, and without effect, where JAX has compiled something before.
-    """
-    flags = os.environ.get(COMPILER, "")
-    if UNOPTIMISED.partition("=")[0] not in flags:
-        os.environ[COMPILER] = f"{flags} {UNOPTIMISED}".strip()
+def _keep_neighbours_off_the_path() -> None:
+    """A script's or kernel's folder comes first on Python's path, where a chapter such as
+    `ogbench.py` would hide the package of its name."""
+    sys.path[:] = [p for p in sys.path if Path(p).resolve().parent.name != "notebooks"]

@@ -64,7 +64,7 @@ def test_what_cannot_be_collected_is_one_line(navigated: tuple[Path, Path], tmp_
             collect(parse(text), tmp_path, 1, 10)
     with pytest.raises(Unknown, match="at least 1"):
         collect(NAVIGATE, tmp_path, 0, 10)
-    with pytest.raises(Unknown, match="--seed at least 0"):
+    with pytest.raises(Unknown, match="--seed is at least 0"):
         collect(NAVIGATE, tmp_path, 1, 10, seed=-1)
     with pytest.raises(Mendable, match="already there: name another folder"):
         collect(NAVIGATE, navigated[0].parent, 1, 10)

@@ -87,6 +87,14 @@ def test_a_wrong_file_is_one_line(tmp_path: Path, changes: dict, told: str) -> N
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("field", ["next_observations", "timeouts"])
+def test_a_layout_that_is_almost_ours_is_refused(field: str, tmp_path: Path) -> None:
+    """Its last transitions would be dropped without a word."""
+    path = save(tmp_path / "a.npz", **{field: arrays()["observations"]})
+    with pytest.raises(Mendable, match=f"holds {field}: a row of it is a transition"):
+        datasets.read(path)
+
+
 def test_damaged_and_missing_files_are_one_line(tmp_path: Path) -> None:
     path = save(tmp_path / "a.npz")
     whole = path.read_bytes()

@@ -74,9 +74,9 @@ def test_hours_are_what_chapter_and_assignment_say(tmp_path: Path) -> None:
     root = toy.repository(tmp_path, welcome=toy.QUICK, notation=toy.QUICK)
     welcome = toy.source(root)
     welcome.write_text("# %% [markdown]\n# # Hi\n# It takes 60 to 90 minutes.\n\n# %%\nx = 1\n")
-    welcome.with_name("welcome_exercises.py").write_text(
-        EXERCISE.format(minutes=10) + EXERCISE.format(minutes=25)
-    )
+    exercises = root / "notebooks" / "teaching" / "welcome_exercises.py"
+    exercises.parent.mkdir()
+    exercises.write_text(EXERCISE.format(minutes=10) + EXERCISE.format(minutes=25))
     text = teaching.hours(root)
     link = "[Welcome](../0_start/welcome.ipynb)"
     assert f"* - {link}\n  - 60–90 minutes\n  - –\n  - 2 exercises, 35 minutes\n" in text

@@ -212,7 +212,7 @@ def test_a_chapter_is_stale_without_a_record_or_a_notebook(tmp_path: Path) -> No
 
 
 def test_versions_are_told() -> None:
-    assert set(record.versions()) == {"python", "jax", "flax", "numpy", "optax"}
+    assert set(record.versions()) == {"python", *record.PACKAGES}
     assert "missing" not in record.versions().values()
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from goalward.bench.data.names import Mendable, Name, Unknown
+from goalward.bench.data.names import Mendable, Name, Unknown, check_seed
 from goalward.bench.data.recipes import WITHOUT_EXPERT, episode
 
 
@@ -68,8 +68,9 @@ def collect(
             f"{name.text} was collected by a trained expert that is not public: download the data "
             f"set itself, or collect one of a {', '.join(WITHOUT_EXPERT)}"
         )
-    if min(episodes, steps, jobs) < 1 or seed < 0:
-        raise Unknown("--episodes, --steps and --jobs must be at least 1, --seed at least 0")
+    if min(episodes, steps, jobs) < 1:
+        raise Unknown("--episodes, --steps and --jobs must be at least 1")
+    check_seed(seed)
     paths = out / f"{name.text}.npz", out / f"{name.text}-val.npz"
     total = episodes + max(1, episodes // 10)
     made_with = "-".join(f"{package}{version(package)}" for package in ("ogbench", "mujoco"))

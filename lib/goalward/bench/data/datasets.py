@@ -30,6 +30,9 @@ FIELDS = ("observations", "actions", "terminals")
 FOLDER = Path("~/.ogbench/data")
 """Where the benchmark's package keeps what it downloads."""
 
+OTHER_LAYOUTS = ("next_observations", "timeouts")
+"""Fields of files in which a row is a transition, so that episodes end elsewhere."""
+
 Arrays = dict[str, np.ndarray]
 
 
@@ -49,9 +52,15 @@ def read(path: Path) -> Arrays:
     try:
         with path.open("rb") as raw:
             file = np.load(raw, allow_pickle=False)
+            others = [name for name in OTHER_LAYOUTS if name in file]
             arrays = {name: file[name] for name in (*FIELDS, *EXTRAS) if name in file}
     except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
         raise Mendable(f"{path} is damaged ({_line(error)}): fetch or collect it anew") from error
+    if others:
+        raise Mendable(
+            f"{path} holds {others[0]}: a row of it is a transition, and its terminals do not mark "
+            "the row after an episode's last one; give the file as downloaded or collected"
+        )
     return _checked(path, arrays)
 
 

@@ -3,6 +3,7 @@
 Park et al. 2025, "OGBench: Benchmarking Offline Goal-Conditioned RL".
 """
 
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -13,6 +14,20 @@ class Mendable(ValueError):
 
 class Unknown(Mendable):
     """What was asked for does not exist or makes no sense."""
+
+
+LARGEST_SEED = 2**32 - 1
+
+
+def check_seed(seed: int) -> None:
+    """A seed must have a random sequence of its own.
+
+    Raises:
+        Unknown: it is negative, or one whose lower 32 bits, which are all that JAX keeps, are
+            another seed's.
+    """
+    if not 0 <= seed <= LARGEST_SEED:
+        raise Unknown(f"--seed is at least 0 and at most {LARGEST_SEED}, not {seed}")
 
 
 @dataclass(frozen=True)
@@ -90,6 +105,39 @@ def parse(text: str) -> Name:
     """
     if text in NAMES:
         return NAMES[text]
+    _explain(text)
     near = get_close_matches(text, NAMES, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else "one is pointmaze-medium-navigate-v0"
     raise Unknown(f"OGBench has no data set called {text!r}: {hint}")
+
+
+_VARIANTS = {
+    r"-singletask(-task[1-5])?(?=-v0$)": "has a reward for one goal",
+    r"-oraclerep(?=-v0$)": "shows goals in another representation",
+}
+
+
+def _explain(text: str) -> None:
+    """Say what a name of the benchmark is that names no data set trained here.
+
+    Raises:
+        Unknown: it is one.
+    """
+    for pattern, what in _VARIANTS.items():
+        same = re.sub(pattern, "", text)
+        if same != text and same in NAMES:
+            raise Unknown(f"{text} {what} and is not trained here: the same data are {same}")
+        if same != text and (kinds := _kinds(same)):
+            raise Unknown(
+                f"{text} is an environment that {what}, and is not trained here: take a data set, "
+                f"such as {kinds[0]}"
+            )
+    if kinds := _kinds(text):
+        raise Unknown(
+            f"{text} is an environment, and lacks the kind of data: take {' or '.join(kinds)}"
+        )
+
+
+def _kinds(environment: str) -> list[str]:
+    """The data sets of an environment."""
+    return [name.text for name in NAMES.values() if name.environment == environment]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from goalward.bench.data.datasets import fingerprint, load
-from goalward.bench.data.names import Mendable, Unknown
+from goalward.bench.data.names import Mendable, Unknown, check_seed
 from goalward.bench.official.checkout import Official, commit, impls_of, order, shared
 from goalward.bench.offline.evaluate import Arena
 from goalward.bench.offline.presets import learner
@@ -53,6 +53,7 @@ def reference(
     name = shared(wanted.method, wanted.env)
     if wanted.steps < 2:
         raise Unknown("--steps must be at least 2 here: the first update compiles")
+    check_seed(wanted.seed + wanted.seeds - 1)
     arena = Arena(name, 1)
     held = load(data, arena.observation, arena.action)
     agent = learner(wanted.method, name, wanted.options(arena.action))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from goalward.bench.data.names import Unknown, parse
+from goalward.bench.data.names import Unknown, check_seed, parse
 from goalward.bench.offline.presets import Options
 from goalward.bench.offline.tuning import LEARNING_RATE, WIDTH, own_batch
 
@@ -61,8 +61,9 @@ class Settings:
         for field in COUNTS:
             if (value := getattr(self, field)) < 1:
                 raise Unknown(f"--{field.replace('_', '-')} must be at least 1, not {value}")
-        if self.seed < 0 or not self.learning_rate > 0:
-            raise Unknown("--seed must be at least 0 and --learning-rate above 0")
+        if not self.learning_rate > 0:
+            raise Unknown(f"--learning-rate must be above 0, not {self.learning_rate}")
+        check_seed(self.seed)
 
     def options(self, action: int) -> Options:
         """What these settings choose for a method's preset.

@@ -34,6 +34,8 @@ from goalward.protocol import Agent, LearnerState
 from goalward.training.loop import fresh_states, placing, train
 
 PACKAGES = ("jax", "flax", "optax", "numpy", "ogbench", "mujoco")
+UNREADABLE = "[]\\"
+"""Characters of a path that the checkpoints' storage takes for patterns."""
 NOTED = ("versions", "device", "devices")
 """What may change too, but is told, since the last bits may."""
 
@@ -52,6 +54,11 @@ class Run:
         self, settings: Settings, out: Path, data: Path | None, say: Callable[[str], Any]
     ) -> None:
         self.settings, self.out, self.say = settings, out, say
+        if spoiling := [c for c in UNREADABLE if c in str(out.absolute())]:
+            raise Mendable(
+                f"{out.absolute()} holds {spoiling[0]!r}: a checkpoint below such a folder could "
+                "not be read again; name another one with --out"
+            )
         self.name = parse(settings.env)
         learner(settings.method, self.name, settings.options(1))  # complain first
         path = locate(self.name, data)

@@ -6,6 +6,7 @@ as it has come.
 """
 
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,17 @@ OURS = "ours"
 
 HEAD = ("implementation", "method", "data sets", "seeds", "updates", "batch × width", "step size",
         "transitions", "updates/s", "success", "device")  # fmt: skip
+
+
+SEEDS = ("seed", "seeds")
+"""What tells runs apart that are joined to one."""
+
+FREE = ("steps", "log_every", "eval_every", "eval_episodes", "eval_workers",
+        "checkpoint_every", "keep")  # fmt: skip
+"""Settings that touch no update, as `goalward.bench.offline.settings.FREE`."""
+
+NOTES = ("implementation", "file", "device", "devices", "versions")
+"""What a configuration says about where and by what a run was made."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,9 +101,7 @@ def load_runs(folder: str | Path, say: Callable[[str], Any] = print) -> list[Rec
     if not folder.is_dir():
         raise Mendable(f"there is no folder {folder}: name one that holds runs of `bench train`")
     found = []
-    for path in sorted(folder.rglob("config.json")):
-        if "checkpoints" in path.relative_to(folder).parts:
-            continue
+    for path in _configurations(folder):
         try:
             found.append(_load(path.parent, say))
         except Mendable as error:
@@ -126,9 +136,18 @@ def by_method(runs: Iterable[RecordedRun]) -> dict[tuple[str, str], dict[str, Re
 
 
 def differing(a: RecordedRun, b: RecordedRun) -> list[str]:
-    """The settings that two runs would have to share to be compared, and do not."""
-    deciding = ("batch", "width", "learning_rate", "data")
-    return [key for key in deciding if a.config.get(key) != b.config.get(key)]
+    """The settings that two runs would have to share to be compared, and do not.
+
+    That is everything but their seeds, what touches no update, and notes. Two implementations say
+    different things about themselves: of these, what both say. A setting that is left out is None.
+    """
+    keys = [*a.config, *(key for key in b.config if key not in a.config)]
+    if a.implementation != b.implementation:
+        keys = [
+            k for k in keys if k in ("extraction", "alpha") or (k in a.config and k in b.config)
+        ]
+    ignored = {*SEEDS, *FREE, *NOTES}
+    return [k for k in keys if k not in ignored and a.config.get(k) != b.config.get(k)]
 
 
 def last_shared_step(runs: Sequence[RecordedRun]) -> int:
@@ -188,6 +207,21 @@ def table(runs: Iterable[RecordedRun]) -> list[tuple[str, ...]]:
 def _range(told: Sequence[str]) -> str:
     """The first and the last of numbers in order, as one number where they look the same."""
     return " to ".join(dict.fromkeys([*told[:1], *told[-1:]])) or "–"
+
+
+def _configurations(folder: Path) -> list[Path]:
+    """The `config.json` of each run below a folder, links followed; each run once."""
+    found, seen = [], set()
+    for place, inner, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:  # a link that leads back, or to what was found already
+            inner.clear()
+            continue
+        seen.add(real)
+        inner[:] = sorted(name for name in inner if name != "checkpoints")
+        if "config.json" in files:
+            found.append(Path(place) / "config.json")
+    return sorted(found)
 
 
 def _load(folder: Path, say: Callable[[str], Any]) -> RecordedRun:

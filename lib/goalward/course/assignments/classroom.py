@@ -9,18 +9,19 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import nbformat
-from nbformat import NotebookNode
 
 from goalward.course.assignments import gradebook, hidden, release, report
-from goalward.course.assignments.files import read_untrusted, replace
+from goalward.course.assignments.files import read_untrusted, readable_name, replace
 from goalward.course.assignments.grading import Mark, Marks, grade, nothing
+from goalward.course.assignments.misplaced import misplaced
+from goalward.course.assignments.reading import notebook_of
 from goalward.course.assignments.source import Assignment, read
 from goalward.course.errors import Problem
 
@@ -52,7 +53,7 @@ def handed_in(submissions: Path, sources: dict[str, Path], secret: str) -> list[
                 except Problem:
                     contents = b""
                 key = hashlib.sha256(b"\0".join([contents, text, secret.encode()])).hexdigest()
-                found.append(Handed(student.name, assignment, file, key))
+                found.append(Handed(readable_name(student), assignment, file, key))
     if not found:
         raise Problem(
             f"nothing to grade in {submissions}: it should hold "
@@ -70,6 +71,8 @@ def grade_class(
     *,
     begin: Callable[[int], object],
     tick: Callable[[Handed, Marks, bool], object],
+    say: Callable[[str], object] = print,
+    known: Collection[str] = (),
 ) -> dict[str, dict[str, Marks]]:
     """Grade what was handed in; write marks, gradebook, feedback and tables into a course's folder.
 
@@ -81,6 +84,8 @@ def grade_class(
         jobs: how many students at a time.
         begin: called with the number of notebooks.
         tick: called with each notebook's marks, and whether it was graded now.
+        say: told a line of each notebook or student that is passed over.
+        known: all assignments that there are, graded now or not.
 
     Returns:
         The marks, by student and slug.
@@ -90,6 +95,8 @@ def grade_class(
     """
     release.set_up(course)
     os.environ.setdefault(hidden.VARIABLE, hidden.secret(course))
+    for line in misplaced(submissions, sources.keys(), known):
+        say(line)
     work = handed_in(submissions, sources, os.environ[hidden.VARIABLE])
     begin(len(work))
     students: dict[str, dict[str, Marks]] = {}
@@ -151,26 +158,6 @@ def _kept(course: Path, handed: Handed) -> Marks | None:
         return Marks(marks, record["seconds"], record["peak"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def notebook_of(file: Path) -> NotebookNode:
-    """A student's notebook.
-
-    Raises:
-        Problem: if it cannot be read; the message says why.
-    """
-    text = read_untrusted(file).decode("utf-8", errors="replace")
-    try:
-        nb = nbformat.reads(text, as_version=4)
-        for cell in nb.cells:
-            if not (isinstance(cell.source, str) and isinstance(cell.cell_type, str)):
-                raise TypeError("a cell without text")
-            if not isinstance(cell.metadata.get("nbgrader", {}), dict):
-                raise TypeError("nbgrader's metadata is not a dictionary")
-    except Exception as error:  # whatever a stranger's file makes of the reader
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:100]
-        raise Problem(f"this is not a notebook that can be read: {reason}") from error
-    return nb
 
 
 def _publish(

@@ -1,4 +1,4 @@
-"""`goalward assignments release | grade | check`."""
+"""`goalward assignments study | release | grade | check`."""
 
 import argparse
 import sys
@@ -7,14 +7,27 @@ from pathlib import Path
 from typing import Any
 
 from goalward.course.errors import Problem, Usage
-from goalward.course.run.doctor import cores, has_extra
+from goalward.course.run.doctor import cores, has_extra, mend
 
 Add = Callable[..., argparse.ArgumentParser]
 
 
 def register(add: Add) -> None:
-    """Add the three commands to the command line."""
+    """Add the four commands to the command line."""
     slugs = "a chapter, such as td_infonce; all that have an assignment if none is named"
+    studying = add(
+        "study",
+        _study,
+        "put an unsolved exercise notebook beside each chapter, where there is none yet",
+        "goalward assignments study td_infonce",
+    )
+    studying.add_argument("slugs", nargs="*", metavar="SLUG", help=slugs)
+    studying.add_argument(
+        "--fresh",
+        action="store_true",
+        help="give the chapters named a new one; yours stays beside it, as NAME.mine.ipynb",
+    )
+
     releasing = add(
         "release",
         _release,
@@ -61,7 +74,7 @@ def register(add: Add) -> None:
     checking = add(
         "check",
         _check,
-        "say how each exercise of your notebook stands, by its visible tests",
+        "say how each exercise of your notebook stands, by its tests",
         "goalward assignments check td_infonce_exercises.ipynb",
     )
     checking.add_argument("notebook", type=Path, metavar="NOTEBOOK", help="your notebook")
@@ -75,10 +88,49 @@ def _sources(slugs: list[str]) -> dict[str, Path]:
     if not found:
         raise Problem("no chapter has an assignment yet")
     if not has_extra("teach"):
-        raise Problem(
-            'to release and grade assignments: make assignments, or pip install "goalward[teach]"'
-        )
+        raise Problem(f"to release and grade assignments: {mend('teach')}")
     return found
+
+
+def known() -> dict[str, Path]:
+    """All assignments that there are."""
+    from goalward.course.assignments.source import sources
+    from goalward.course.papers import repository
+
+    return sources(repository(), [])
+
+
+def _study(options: argparse.Namespace) -> int:
+    from goalward.course.assignments.source import sources
+    from goalward.course.assignments.study import study
+    from goalward.course.papers import repository
+
+    if options.fresh and not options.slugs:
+        raise Usage("--fresh needs the chapters' names: goalward assignments study SLUG --fresh")
+    if not has_extra("lab"):
+        raise Problem(f"to write exercise notebooks: {mend('lab')}")
+    root = repository()
+    status = 0
+    for slug, path in sources(root, options.slugs).items():
+        try:
+            for placed in study(root, {slug: path}, options.fresh):
+                if line := _TOLD[placed.what]:
+                    file = placed.file.relative_to(root)
+                    mine = placed.mine and placed.mine.name
+                    print(line.format(file=file, slug=slug, mine=mine))
+        except Problem as problem:
+            print(f"goalward: {problem}", file=sys.stderr)
+            status = problem.exit_status
+    return status
+
+
+_TOLD = {
+    "kept": "",
+    "written": "{file}",
+    "moved": "{file}  (yours is kept as {mine})",
+    "older": "{file} is of an older version of the exercises: `goalward assignments study {slug} "
+    "--fresh` gives the new one, and keeps yours beside it",
+}
 
 
 def _release(options: argparse.Namespace) -> int:
@@ -139,6 +191,8 @@ def _grade_all(options: argparse.Namespace, sources: dict[str, Path], isolation:
             options.jobs or cores(),
             begin=bar.reset,
             tick=tick,
+            say=lambda line: bar.write(line, sys.stdout),
+            known=known().keys(),
         )
     _summarise(students, sources)
     print(f"graded {fresh} now; the largest worker took {peak / 2**20:.0f} MB")
@@ -159,11 +213,14 @@ def _summarise(students: dict[str, dict[str, Any]], sources: dict[str, Path]) ->
 
 def _check(options: argparse.Namespace) -> int:
     from goalward.course.assignments.check import check
+    from goalward.course.assignments.files import one_line
 
     standings = check(options.notebook)
     for standing in standings:
         mark = "✔" if not standing.problem else "✘" if standing.attempted else "…"
         worth = f"{standing.points} + {standing.hidden_points} points"
-        print(f"{mark} {standing.title}  ({worth}): {standing.problem or 'visible tests pass'}")
+        print(
+            f"{mark} {one_line(standing.title)}  ({worth}): {standing.problem or standing.passes}"
+        )
     print("the second number of points comes from hidden tests with other sizes and seeds")
     return 0 if all(not standing.problem for standing in standings) else 1

@@ -1,13 +1,36 @@
 """Writing files whole or not at all, and reading what a stranger has left."""
 
 import os
+import re
 import stat
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from goalward.course.errors import Problem
 
-LARGEST = 10 << 20
+LARGEST = 64 << 20
+"""Bytes of a file that are read: outputs count here, and are thrown away then."""
+_HALVES = re.compile("[\ud800-\udfff]")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def writable(text: str) -> str:
+    """A text that UTF-8 can write: a replacement character stands for each half surrogate pair.
+
+    JSON may hold such halves, and so may Python's strings.
+    """
+    return _HALVES.sub("\ufffd", text)
+
+
+def one_line(text: str) -> str:
+    """A text that can be shown in one line of a terminal, without what would steer it."""
+    return _CONTROLS.sub(" ", writable(text)).strip()
+
+
+def readable_name(path: Path) -> str:
+    """The name of a file or folder as text; bytes that are no UTF-8 or no letters are spelled."""
+    text = os.fsencode(path.name).decode("utf-8", errors="backslashreplace")
+    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def replace(file: Path, text: str, mode: int = 0o644) -> None:
@@ -15,7 +38,7 @@ def replace(file: Path, text: str, mode: int = 0o644) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as new:
         try:
-            new.write(text)
+            new.write(writable(text))
             new.flush()
             os.fsync(new.fileno())
             os.chmod(new.name, mode)
@@ -41,7 +64,11 @@ def read_untrusted(file: Path) -> bytes:
             raise Problem("the notebook is not an ordinary file")
         if status.st_size > LARGEST:
             size = status.st_size / 2**20
-            raise Problem(f"the notebook has {size:.0f} MB; at most {LARGEST >> 20} are read")
-        return os.read(descriptor, LARGEST)
+            raise Problem(
+                f"the notebook has {size:.0f} MB; at most {LARGEST >> 20} are read: clear its "
+                "outputs and save it"
+            )
+        with open(descriptor, "rb", closefd=False) as opened:
+            return opened.read(LARGEST)
     finally:
         os.close(descriptor)

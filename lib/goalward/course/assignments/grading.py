@@ -4,7 +4,6 @@ The tests are the teacher's, whatever the student's notebook holds. In their nam
 that was asked for is a stand-in that sends its arguments to the worker and returns what comes back.
 """
 
-import ast
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
+from goalward.course.assignments.files import one_line
 from goalward.course.assignments.sandbox import DEFAULT, Died, Failed, Limits, Worker
 from goalward.course.assignments.source import Assignment, defined, grade_id, points, role
 
@@ -43,6 +43,14 @@ class Marks:
     def points(self) -> float:
         """All points together."""
         return sum(mark.points for mark in self.marks)
+
+
+class CellFailed(Failed):
+    """The cell that should have defined a function failed; the message says how."""
+
+    def __init__(self, message: str) -> None:
+        Exception.__init__(self, message)
+        self.kind = "CellFailed"
 
 
 class Student:
@@ -83,9 +91,18 @@ class Student:
             self._stop()
             raise
         except Failed as failure:
-            if failure.kind == "NameError" and name in self._excuses:
-                raise Failed("its cell failed", self._excuses[name]) from None
+            if failure.kind == "NameError" and (said := self._excuse(name, str(failure))):
+                raise CellFailed(said) from None
             raise
+
+    def _excuse(self, name: str, message: str) -> str:
+        """Why a name is not there, if a cell that failed should have defined it."""
+        if name in self._excuses:
+            return f"its cell failed: {self._excuses[name]}"
+        missing = re.search(r"name '(\w+)' is not defined", message)
+        if missing and missing[1] in self._excuses:
+            return f"it uses {missing[1]}, whose cell failed: {self._excuses[missing[1]]}"
+        return ""
 
     def replace(self, name: str, code: str) -> None:
         """Put other code into one cell, the first into all others; start from nothing."""
@@ -175,7 +192,7 @@ def student_cells(assignment: Assignment, answer: Iterable[NotebookNode]) -> lis
         if name in given:
             cells.append((name, given.pop(name)))
         else:
-            cells.append((name or "own cell", without_magics(cell.source)))
+            cells.append((name or "own cell", cell.source))
     return [*given.items(), *cells]
 
 
@@ -192,16 +209,8 @@ def run_tests(
         elif role(cell) == "test" and (only is None or name in only):
             comment = _run_test(compile(cell.source, name, "exec"), names)
             worth = points(cell)
-            yield Mark(name, 0 if comment else worth, worth, comment[:LONGEST_COMMENT])
-
-
-def without_magics(code: str) -> str:
-    """Code without IPython's `%` and `!` lines, which only a notebook can run."""
-    try:
-        ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError):
-        return re.sub(r"^(\s*)[%!].*$", r"\1pass", code, flags=re.MULTILINE)
-    return code
+            told = one_line(comment)[:LONGEST_COMMENT]
+            yield Mark(name, 0 if comment else worth, worth, told)
 
 
 def _run_test(code: Any, names: dict[str, Any]) -> str:
@@ -210,6 +219,8 @@ def _run_test(code: Any, names: dict[str, Any]) -> str:
         exec(code, names)
     except AssertionError as error:
         return _first_line(error) or "a check failed"
+    except CellFailed as failure:
+        return str(failure)
     except Failed as failure:
         if failure.kind == "NotImplementedError":
             return NOT_ATTEMPTED

@@ -5,6 +5,7 @@ there: `source` (the teacher's notebooks), `release` (the students'), `submitted
 `feedback`, `gradebook.db`. The teacher's secret lies beside them.
 """
 
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from goalward.course.assignments.source import (
     Assignment,
     grade_id,
     read,
+    without_links,
 )
 from goalward.course.errors import Problem
 from goalward.course.run import notebook
@@ -30,8 +32,9 @@ c = get_config()  # noqa: F821
 c.CourseDirectory.course_id = "goalward"
 c.ExecutePreprocessor.timeout = 120
 """
-# Shorter lines, such as a closing bracket, give nothing away.
+# Shorter lines, and brackets and `return` alone, give nothing away.
 TELLING = 8
+_SAYS_NOTHING = re.compile(r"^return\b|[\s()\[\]{},:]")
 
 
 def release(course: Path, sources: dict[str, Path]) -> Iterator[tuple[str, Path, bool]]:
@@ -48,9 +51,9 @@ def release(course: Path, sources: dict[str, Path]) -> Iterator[tuple[str, Path,
             assignment = read(path)
             text = student_version(assignment, path, Path(workshop))
             teacher = course / "source" / slug / f"{assignment.file}.ipynb"
-            replace(teacher, nbformat.writes(notebook.convert(path)) + "\n")
+            replace(teacher, nbformat.writes(_teachers(path)) + "\n")
             student = course / "release" / slug / f"{assignment.file}.ipynb"
-            kept = student.is_file() and _worked_in(student)
+            kept = student.is_file() and is_worked_in(student)
             if not kept:
                 replace(student, text)
             with gradebook.opened(course) as book:
@@ -75,7 +78,7 @@ def student_version(assignment: Assignment, path: Path, workshop: Path) -> str:
     """
     folder = workshop / "source" / assignment.slug
     folder.mkdir(parents=True)
-    nbformat.write(notebook.convert(path), folder / f"{assignment.file}.ipynb")
+    nbformat.write(_teachers(path), folder / f"{assignment.file}.ipynb")
     gradebook.generate(workshop, assignment.slug)
     made = workshop / "release" / assignment.slug / f"{assignment.file}.ipynb"
     nb = nbformat.read(made, as_version=4)
@@ -84,8 +87,17 @@ def student_version(assignment: Assignment, path: Path, workshop: Path) -> str:
             f"{path.name}: its student version would still say {leak[0]!r}, a line of a solution "
             "or a hidden test: word the text and the given cells differently"
         )
-    nb.metadata["goalward"] = {"released": _digest(nb)}
+    nb.metadata["goalward"] = {"released": digest(nb)}
     return str(nbformat.writes(nb)) + "\n"
+
+
+def _teachers(path: Path) -> nbformat.NotebookNode:
+    """An assignment with its solutions, to lie in a course's folder, where no chapter is."""
+    nb = notebook.convert(path)
+    for cell in nb.cells:
+        if cell.cell_type == "markdown":
+            cell.source = without_links(cell.source)
+    return nb
 
 
 def secret_lines(assignment: Assignment) -> list[str]:
@@ -106,9 +118,15 @@ def _between(assignment: Assignment, marks: tuple[str, str]) -> list[str]:
         for line in map(str.strip, cell.source.splitlines()):
             if line in marks:
                 inside = line == marks[0]
-            elif inside and len(line) >= TELLING and not line.startswith(("from ", "import ")):
+            elif inside and _is_telling(line):
                 lines.append(line)
     return lines
+
+
+def _is_telling(line: str) -> bool:
+    if len(line) < TELLING or line.startswith(("from ", "import ")):
+        return False
+    return bool(_SAYS_NOTHING.sub("", line))
 
 
 def leaks(assignment: Assignment, nb: nbformat.NotebookNode) -> list[str]:
@@ -129,15 +147,17 @@ def _strings(value: object) -> Iterator[str]:
         yield str(value)
 
 
-def _worked_in(file: Path) -> bool:
+def is_worked_in(file: Path) -> bool:
+    """Whether somebody has changed a notebook since it was released."""
     try:
         nb = nbformat.read(file, as_version=4)
-        return bool(nb.metadata.get("goalward", {}).get("released") != _digest(nb))
+        return bool(nb.metadata.get("goalward", {}).get("released") != digest(nb))
     except Exception:
         return True  # whatever it is, it is not ours to overwrite
 
 
-def _digest(nb: nbformat.NotebookNode) -> str:
+def digest(nb: nbformat.NotebookNode) -> str:
+    """A hash of what stands in a notebook's cells."""
     return notebook.hash_text(
         *(text for cell in nb.cells for text in (cell.cell_type, cell.source))
     )

@@ -8,7 +8,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from goalward.course.assignments.grading import Mark, Marks
-from goalward.course.assignments.source import HIDDEN, Assignment, grade_id, role
+from goalward.course.assignments.source import HIDDEN, Assignment, grade_id, role, without_links
 
 HIDDEN_TEXT = "# Hidden tests"
 
@@ -23,7 +23,7 @@ def graded_notebook(
     """
     nb = nbformat.v4.new_notebook()
     teachers = {grade_id(cell): cell for cell in assignment.cells if grade_id(cell)}
-    prose = {cell.source for cell in assignment.cells if role(cell) == "prose"}
+    prose = {without_links(cell.source) for cell in assignment.cells if role(cell) == "prose"}
     results = {mark.cell: mark for mark in marks.marks}
     for cell in answer:
         name = grade_id(cell)
@@ -31,8 +31,8 @@ def graded_notebook(
             nb.cells.append(_cell(teachers.pop(name), cell, results))
         elif cell.cell_type == "code":
             nb.cells.append(nbformat.v4.new_code_cell(cell.source))
-        elif cell.source in prose:
-            nb.cells.append(nbformat.v4.new_markdown_cell(cell.source))
+        elif (text := without_links(cell.source)) in prose:
+            nb.cells.append(nbformat.v4.new_markdown_cell(text))
         else:
             quoted = "\n".join("    " + line for line in cell.source.splitlines())
             nb.cells.append(nbformat.v4.new_markdown_cell(quoted))

@@ -1,4 +1,4 @@
-"""An assignment as its teacher writes it: `<slug>_exercises.py`, beside the chapter.
+"""An assignment as its teacher writes it: `notebooks/teaching/<slug>_exercises.py`.
 
 Its code cells carry nbgrader's metadata. For an exercise `name` there is a cell `name` with the
 reference solution between markers, a cell `name-visible` with the tests that students see, and a
@@ -18,12 +18,17 @@ from goalward.course.errors import Problem, Usage
 from goalward.course.run import notebook
 
 SUFFIX = "_exercises"
+FOLDER = "teaching"
+"""Where they lie, below `notebooks`: out of the way of readers, since solutions stand in them."""
 POINTS = 20
 VISIBLE, HIDDEN = "-visible", "-hidden"
 SOLUTION_MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")
 HIDDEN_MARKS = ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
 _HEADING = re.compile(r"^## (?:\d+\. )?(.+)$", re.MULTILINE)
 _EFFORT = re.compile(r"^\*(easy|medium|hard) · (\d+) minutes · (\d+) points?\*$", re.MULTILINE)
+_LINK = re.compile(
+    r"(?<!!)\[([^\]]+)\]\((?![a-z]+:|#)[^()\s]+\.(?:ipynb|md|py|html)(?:#[^()\s]*)?\)"
+)
 
 
 @dataclass(frozen=True)
@@ -69,15 +74,22 @@ def sources(root: Path, slugs: Iterable[str] = ()) -> dict[str, Path]:
         Usage: if a name is no chapter's, or its chapter has no assignment.
     """
     slugs = tuple(slugs)
-    found = {
-        slug: path.with_name(f"{slug}{SUFFIX}.py")
-        for slug, path in papers.choose(root, slugs).items()
-    }
+    found = {slug: source_of(root, slug) for slug in papers.choose(root, slugs)}
     existing = {slug: path for slug, path in found.items() if path.is_file()}
     if slugs and (missing := found.keys() - existing.keys()):
         have = ", ".join(sources(root)) or "none"
         raise Usage(f"{', '.join(sorted(missing))} has no assignment; those that have: {have}")
     return existing
+
+
+def source_of(root: Path, slug: str) -> Path:
+    """Where the assignment of a chapter is written, if there is one."""
+    return root / "notebooks" / FOLDER / f"{slug}{SUFFIX}.py"
+
+
+def without_links(text: str) -> str:
+    """A text whose links to files, which lie beside the chapter alone, are plain words."""
+    return _LINK.sub(r"\1", text)
 
 
 def grade_id(cell: NotebookNode) -> str:

@@ -5,15 +5,25 @@ read. The grader imports `encode` and `decode` from it, so that both sides speak
 data crosses: None, booleans, numbers, strings, lists, tuples, dictionaries, arrays of numbers.
 """
 
+import ast
+import asyncio
 import base64
+import inspect
 import json
 import os
 import sys
+from contextlib import suppress
+from functools import cache
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 ARRAY_KINDS = "biufc"
+COMPILING = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+LIBRARY = "goalward"
 
 
 def encode(value: Any) -> Any:
@@ -91,14 +101,122 @@ def _lock(limits: dict[str, int]) -> None:
         pass
 
 
+class Shell:
+    """Stands in for IPython's shell: magics and shell commands do nothing, `%time` runs its code.
+
+    Args:
+        names: what the cells have defined.
+    """
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        self.user_ns = names
+
+    def run_line_magic(self, name: str, line: str, *_: Any, **__: Any) -> Any:
+        """`%name line`."""
+        if name == "time":
+            _run(line, name, self.user_ns)
+
+    def run_cell_magic(self, name: str, line: str, cell: str) -> Any:
+        """`%%name line` above a cell."""
+        if name in ("capture", "prun", "time"):
+            _run(cell, name, self.user_ns)
+
+    def getoutput(self, *_: Any, **__: Any) -> list[str]:
+        """`x = !command`."""
+        return []
+
+    def __getattr__(self, name: str) -> Any:
+        """Whatever else a shell can do: nothing."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return lambda *_, **__: None
+
+
+def notebook_names() -> dict[str, Any]:
+    """The names that every notebook has before its first cell."""
+    names: dict[str, Any] = {"__name__": "__main__", "In": [""], "Out": {}}
+    names |= {"_": "", "__": "", "___": "", "_ih": [""], "_oh": {}, "_i": ""}
+    shell = Shell(names)
+    names |= {"get_ipython": lambda: shell, "display": lambda *_, **__: None}
+    return names
+
+
+def python_of(code: str) -> str:
+    """A cell's code as Python: what Python does not parse, IPython's own transformer rewrites."""
+    try:
+        compile(code, "cell", "exec", COMPILING | ast.PyCF_ONLY_AST)
+    except Exception:
+        with suppress(Exception):  # then Python says what is wrong with it
+            from IPython.core.inputtransformer2 import TransformerManager
+
+            return str(TransformerManager().transform_cell(code))
+    return code
+
+
+def _run(code: str, name: str, names: dict[str, Any]) -> None:
+    """Run a cell as a notebook does, with `await` outside functions."""
+    waiting = eval(compile(python_of(code), name, "exec", COMPILING), names)
+    if inspect.iscoroutine(waiting):
+        _loop().run_until_complete(waiting)
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """One for all cells: a task that a cell begins goes on in the next."""
+    return asyncio.new_event_loop()
+
+
+class _Withheld:
+    """Something of the library: it can be imported, not used."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        raise ImportError(f"{self._name} is not there when answers are graded: use NumPy and JAX")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self()
+
+
+class _Withholding(Loader, MetaPathFinder):
+    """Finds the library's modules, empty.
+
+    An import that is never used costs nothing, here as at home, and a function that uses it says
+    so, instead of taking all that its cell defines down with it.
+    """
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """The module, if it is the library's."""
+        if name.partition(".")[0] == LIBRARY:
+            return ModuleSpec(name, self, is_package=True)
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Whatever it is asked for, it has and withholds."""
+
+        def withheld(name: str) -> Any:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            return _Withheld(f"{module.__name__}.{name}")
+
+        module.__getattr__ = withheld  # type: ignore[method-assign]
+
+
 def _answer(request: dict[str, Any], names: dict[str, Any]) -> Any:
     if "cell" in request:
-        exec(compile(request["cell"], request["name"], "exec"), names)
+        _run(request["cell"], request["name"], names)
         return None
     if request["call"] not in names:
         raise NameError(f"there is no function {request['call']}")
     args, kwargs = decode(request["args"]), decode(request["kwargs"])
-    return names[request["call"]](*args, **kwargs)
+    answer = names[request["call"]](*args, **kwargs)
+    given, left = [request["args"], request["kwargs"]], [encode(args), encode(kwargs)]
+    if json.dumps(left) != json.dumps(given):  # as text, where one NaN equals another
+        raise ValueError("leave the arguments as they are: one of them was changed in place")
+    return answer
 
 
 def main() -> None:
@@ -108,12 +226,12 @@ def main() -> None:
     for descriptor in (0, 1, 2):  # what a student prints goes nowhere
         os.dup2(nowhere, descriptor)
     _lock(json.loads(sys.argv[1]))
-    sys.modules["goalward"] = None  # type: ignore[assignment]  # its import fails
-    names: dict[str, Any] = {"__name__": "__main__"}
+    sys.meta_path.insert(0, _Withholding())
+    names = notebook_names()
     for line in requests:
         request = json.loads(line)
         if "fresh" in request:
-            names = {"__name__": "__main__"}
+            names = notebook_names()
             reply: dict[str, Any] = {"value": None}
         else:
             try:

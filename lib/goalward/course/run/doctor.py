@@ -53,6 +53,11 @@ def has_extra(name: str) -> bool:
     return (any if name == "cuda" else all)(find_spec(m) is not None for m in modules)
 
 
+def mend(name: str) -> str:
+    """How to install an optional extra, in a clone or elsewhere."""
+    return f'make setup-{name} (outside a clone: pip install "goalward[{name}]")'
+
+
 def examine(root: Path) -> list[str]:
     """The report of `goalward doctor`, a line each."""
     disk = shutil.disk_usage(root).free / 1e9
@@ -68,11 +73,12 @@ def examine(root: Path) -> list[str]:
         "Extras",
     ]
     for name, (_, purpose) in EXTRAS.items():
-        mend = "" if has_extra(name) else f': pip install "goalward[{name}]"'
-        lines.append(f"  {'✔' if not mend else '–'} {name:<8} {purpose}{mend}")
+        lacking = "" if has_extra(name) else f": {mend(name)}"
+        lines.append(f"  {'✔' if not lacking else '–'} {name:<8} {purpose}{lacking}")
     chromium = shutil.which("chromium")
-    mend = "" if chromium else ": their tests are skipped; install Debian's chromium or the like"
-    lines.append(f"  {'✔' if chromium else '–'} chromium tests of the book and of JupyterLab{mend}")
+    lacking = "" if chromium else ": their tests are skipped; install Debian's chromium or the like"
+    mark = "✔" if chromium else "–"
+    lines.append(f"  {mark} chromium tests of the book and of JupyterLab{lacking}")
     lines += ["Chapters, at laptop scale", *_chapters(root, disk)]
     return lines
 
@@ -80,7 +86,7 @@ def examine(root: Path) -> list[str]:
 def _chapters(root: Path, disk: float) -> list[str]:
     hindrances = []
     if not has_extra("lab"):
-        hindrances.append('install `pip install "goalward[lab]"` first')
+        hindrances.append(f"install first: {mend('lab')}")
     if memory_gb() < MEMORY_GB:
         hindrances.append(f"needs {MEMORY_GB:g} GB of memory")
     if disk < DISK_GB:

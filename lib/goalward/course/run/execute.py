@@ -24,12 +24,13 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
+from goalward.course import cache
 from goalward.course.claims import GOOD
 from goalward.course.errors import Problem
 from goalward.course.papers import pair_of
 from goalward.course.run import notebook
 from goalward.course.run.doctor import cores, processor
-from goalward.course.run.fingerprint import fingerprint
+from goalward.course.run.fingerprint import fingerprint, frame
 from goalward.course.run.record import Stage, claims_file, records, versions, with_record
 
 # The kernel's own word on where JAX computed.
@@ -153,6 +154,7 @@ class Runner:
             "date": datetime.now(UTC).date().isoformat(),
             "seconds": round(result.seconds, 1),
             "fingerprint": fingerprint(source),
+            "frame": frame(source),
             "claims": result.claims,
         }
         if self.scale == "gpu":
@@ -219,6 +221,7 @@ class Runner:
     def _environment(self, stage: Stage) -> dict[str, str]:
         environment = {
             **os.environ,
+            **cache.folders(self.root / "_build" / "home"),
             "GOALWARD_SCALE": self.scale,
             "GOALWARD_OUT": str(stage.out),
             "IPYTHONDIR": str(stage.folder / "ipython"),

@@ -24,9 +24,14 @@ def fingerprint(source: Path, library: Path = LIBRARY) -> str:
     """
     cells = code_cells(source.read_text(encoding="utf-8"))
     parts = [tree for cell in cells if (tree := tree_text(cell)) != "Module()"]
-    for name in reached(cells, library):
-        parts.append(f"{name}: {_module_tree(_module_file(name, library))}")
-    return hash_text(*parts)
+    return hash_text(*parts, *trees(reached(cells, library), library))
+
+
+def frame(source: Path, library: Path = LIBRARY) -> str:
+    """The hash of what shows a chapter: the modules of the course room that it reaches."""
+    names = reached(code_cells(source.read_text(encoding="utf-8")), library, left_out=())
+    shown = [name for name in names if name.startswith("goalward.course")]
+    return hash_text(*trees(shown, library))
 
 
 def hash_text(*parts: str) -> str:
@@ -63,19 +68,26 @@ def tree_text(code: str) -> str:
         return code
 
 
-def reached(cells: Iterable[str], library: Path = LIBRARY) -> list[str]:
+def reached(
+    cells: Iterable[str], library: Path = LIBRARY, left_out: Iterable[str] = LEFT_OUT
+) -> list[str]:
     """The library's modules that some code imports, directly or through others, sorted."""
     found: set[str] = set()
     queue = [name for cell in cells for name in _imports(cell, "", library)]
     while queue:
         name = queue.pop()
-        if name in found or any(name == n or name.startswith(n + ".") for n in LEFT_OUT):
+        if name in found or any(name == n or name.startswith(n + ".") for n in left_out):
             continue
         found.add(name)
         path = _module_file(name, library)
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
         queue.extend(_imports(path.read_text(encoding="utf-8"), package, library))
     return sorted(found)
+
+
+def trees(names: Iterable[str], library: Path = LIBRARY) -> list[str]:
+    """The syntax trees of some of the library's modules as text, without docstrings."""
+    return [f"{name}: {_module_tree(_module_file(name, library))}" for name in names]
 
 
 def _imports(code: str, package: str, library: Path) -> list[str]:

@@ -23,7 +23,7 @@ from goalward.course.papers import chapters, pair_of
 from goalward.course.run.fingerprint import fingerprint
 
 STAGING = ".goalward"
-PACKAGES = ("jax", "flax", "numpy", "optax")
+PACKAGES = ("jax", "jaxlib", "flax", "numpy", "optax", "matplotlib", "mujoco")
 # What a run may need on the disk, in bytes.
 ROOM = 1_000_000
 # What may change from one run to the next of an unchanged chapter.

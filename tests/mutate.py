@@ -1,0 +1,109 @@
+"""Do the tests see mistakes? Plant each of `tests/mutations/*.toml` in a copy of the library.
+
+`make mutations` runs all and prints, a room each, how many mistakes made their tests fail;
+`python tests/mutate.py methods_cvl losses` runs those files whose names begin so.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Queue
+
+ROOT = Path(__file__).parents[1]
+LIBRARY = ROOT / "lib" / "goalward"
+FOLDER = ROOT / "tests" / "mutations"
+SHARE = 0.95
+SECONDS = 600
+CAUGHT, SURVIVED, BROKEN = "caught", "survived", "breaks the tests themselves"
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One mistake: in a file of the library, this text for that, and the tests that should fail."""
+
+    file: str
+    tests: tuple[str, ...]
+    why: str
+    old: str
+    new: str
+
+    @property
+    def room(self) -> str:
+        """The room that it is planted in."""
+        return self.file.partition("/")[0]
+
+
+def planted(*beginnings: str) -> list[Mutation]:
+    """The mistakes of all files, or of those whose names begin with one of these."""
+    found = []
+    for path in sorted(FOLDER.glob("*.toml")):
+        if not beginnings or path.stem.startswith(beginnings):
+            told = tomllib.loads(path.read_text(encoding="utf-8"))
+            for entry in told["mutation"]:
+                # An entry may name tests of its own.
+                tests = tuple(entry.pop("tests", told["tests"]))
+                found.append(Mutation(told["file"], tests, **entry))
+    return found
+
+
+def judge(mutation: Mutation, library: Path) -> str:
+    """Plant one mistake in a copy of the library, run its tests, and take it out again."""
+    path = library / mutation.file
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(library.parent), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+    try:
+        done = subprocess.run(
+            [*command, *mutation.tests],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            timeout=SECONDS,
+        )
+        return {0: SURVIVED, 1: CAUGHT}.get(done.returncode, BROKEN)
+    except subprocess.TimeoutExpired:
+        return CAUGHT
+    finally:
+        path.write_text(text, encoding="utf-8")
+
+
+def main(*beginnings: str) -> int:
+    """Judge the mistakes; 0 where at least 95 % are caught."""
+    mutations = planted(*beginnings)
+    verdicts: dict[str, Counter[str]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        copies: Queue[Path] = Queue()
+        for number in range(len(os.sched_getaffinity(0))):
+            copy = Path(folder) / str(number) / "goalward"
+            shutil.copytree(LIBRARY, copy, ignore=shutil.ignore_patterns("__pycache__"))
+            copies.put(copy)
+
+        def run(mutation: Mutation) -> tuple[Mutation, str]:
+            copy = copies.get()
+            try:
+                return mutation, judge(mutation, copy)
+            finally:
+                copies.put(copy)
+
+        with ThreadPoolExecutor(copies.qsize()) as pool:
+            for mutation, verdict in pool.map(run, mutations):
+                verdicts.setdefault(mutation.room, Counter())[verdict] += 1
+                if verdict != CAUGHT:
+                    print(f"{verdict}: {mutation.file}: {mutation.why}", flush=True)
+    for room, counts in sorted(verdicts.items()):
+        print(f"{room:<12} {counts[CAUGHT]:>4} of {counts.total():>4} caught")
+    caught = sum(counts[CAUGHT] for counts in verdicts.values())
+    print(f"{'all':<12} {caught:>4} of {len(mutations):>4} caught")
+    return 0 if mutations and caught >= SHARE * len(mutations) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
