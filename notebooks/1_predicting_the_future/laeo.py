@@ -403,16 +403,16 @@ figures.direct_label(
     axes[0], size.episodes[0], 0.71, "optimal", figures.COLORS["muted"], (0, 5)
 )
 ends = by_episodes["two corners"][:, -1].mean(axis=0)
-for (way, color), end, lift in zip(ways.items(), ends, (-7, -2, 12, 5), strict=True):
+for (way, color), end, lift in zip(ways.items(), ends, (-7, -5, 16, 4), strict=True):
     figures.direct_label(
         axes[1], size.episodes[-1], end, way, figures.COLORS[color], (6, lift)
     )
 here.show(
     fig,
     alt="Probability of success against recorded episodes, for one corner and for "
-    "two. The two ways that use Q-iteration are near the optimum from 50 episodes "
-    "on; LAEO climbs slowly and reaches seven tenths of it for one corner, nine "
-    "tenths for two, at 1,000 episodes.",
+    "two. The two ways that use Q-iteration, and LAEO with chained futures, are "
+    "near the optimum from 50 episodes on; LAEO climbs slowly and reaches seven "
+    "tenths of it for one corner, nine tenths for two, at 1,000 episodes.",
     caption="Perfect optimisation on the same counts, five data sets (bands: 95% "
     "intervals). Which reward is learned hardly matters here. How its value "
     "is estimated matters a great deal.",
@@ -697,7 +697,7 @@ for name, values in final.items():
 
 # %% tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(6.4, 3.4))
-lifts = {"LAEO": -7, "LAEO, mean of logs": 13, "classifier + Q": -4, "PU + Q": 6}
+lifts = {"LAEO": 4, "LAEO, mean of logs": -10, "classifier + Q": -4, "PU + Q": 6}
 for name, color in zip(lifts, ("ours", "sixth", "second", "third"), strict=True):
     sweep = sweeps[name]
     figures.band(ax, rates, sweep, figures.COLORS[color], marker="o", markersize=4)
@@ -715,8 +715,9 @@ ax.minorticks_off()
 here.show(
     fig,
     alt="Probability of success in the point maze against step size, for LAEO with "
-    "both aggregates and two learned rewards with fitted Q-iteration; cloning is "
-    "a dashed line near zero.",
+    "both aggregates and two learned rewards with fitted Q-iteration. Each reaches "
+    "0.4 to 0.46 at its best step size; the bands overlap; cloning is a dashed line "
+    "near zero.",
     caption="Point maze, one corner, five data sets (bands: 95% intervals). Each "
     "method keeps its best step size for the claims below.",
 )
@@ -727,11 +728,13 @@ here.show(
 # care less about the step size. So the paper's advantage over learned rewards does not show here.
 #
 # And there is a surprise. On the *same* critic the mean of logarithms, the wrong quantity, does at least
-# as well as the right one, and its band is narrower. In the exact task with one corner the two agreed. A
-# likely reason is error: an exponential lets the one example decide whose logit is overrated most, while a
-# mean of twenty logits averages such errors away, and with a single cluster of examples it gives up nothing
-# for that. So the default of the public code may be a fair choice for one way to succeed and a rough
-# critic. For several ways to succeed it is not.
+# as well as the right one. In the exact task with one corner all aggregates agreed at 0.70. The learned
+# critic errs, and an exponential lets the one example decide whose logit is overrated most, while a mean
+# of twenty logits averages such errors away. If so, the aggregate that listens to the largest logit alone
+# must do worst, and it does: the best example gets 0.28, where the log-mean-exp gets 0.40 and the mean of
+# logs 0.46. With a single cluster of examples averaging gives up nothing for that. So the default of the
+# public code may be a fair choice for one way to succeed and a rough critic. For several ways to succeed
+# it is not.
 #
 # ## Play: how the snapshots are shared out, and how they are aggregated
 #

@@ -92,3 +92,25 @@ def test_a_discount_of_one_or_beyond_is_refused(gamma):
 def test_a_discount_of_zero_means_the_next_state():
     offsets = sampling.geometric_offsets(jax.random.key(0), jnp.full(50, 3), 0.0)
     assert (np.asarray(offsets) == 1).all()
+
+
+def test_pairs_keep_to_the_window_and_to_the_tail_that_is_asked_for():
+    rows = np.arange(40).reshape(4, 10)
+    data = trajectories.from_trajectories(rows, rows).window(9, 9)  # the second trajectory
+    for tail in ("renormalise", "clip"):
+        now, future = sampling.future_pairs(data, jax.random.key(3), 60_000, 0.8, tail)
+        np.testing.assert_array_equal(np.unique(now), np.arange(10, 19))
+        ahead = np.asarray(future - now)[np.asarray(now) == 13]
+        frequency = np.bincount(ahead, minlength=7)[1:] / len(ahead)
+        np.testing.assert_allclose(frequency, offset_probabilities(6, 0.8, tail), atol=0.03)
+
+
+def test_where_a_pair_starts_says_nothing_about_how_far_it_reaches():
+    rows = np.arange(64 * 40).reshape(64, 40)
+    data = trajectories.from_trajectories(rows, rows)
+    now, future = sampling.future_pairs(data, jax.random.key(0), 30_000, 0.5)
+    assert abs(np.corrcoef(now // 40, future - now)[0, 1]) < 0.03
+    offsets = sampling.geometric_offsets(jax.random.key(1), jnp.full(30_000, 39), 0.5)
+    assert abs(np.corrcoef(offsets[1:], offsets[:-1])[0, 1]) < 0.03
+    now, _ = sampling.fixed_stride_pairs(jax.random.key(2), 64, 40, 3, 30_000)
+    assert abs(np.corrcoef(now // 40, now % 40)[0, 1]) < 0.03
