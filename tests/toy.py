@@ -1,9 +1,14 @@
 """A small repository of chapters, for tests of the commands: real files, git and kernels."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from goalward.course import claims
+from goalward.course.run.fingerprint import fingerprint
+from goalward.course.run.record import claims_file
 
 ROOT = Path(__file__).parents[1]
 
@@ -125,3 +130,40 @@ def goalward(root: Path, *arguments: str, **environment: str) -> tuple[int, str,
     process = start(root, *arguments, **environment)
     out, errors = process.communicate(timeout=120)
     return process.returncode, out, errors
+
+
+def judged(**changes: object) -> dict:
+    """A row of claims, weaker than its paper."""
+    values = {
+        "scale": "laptop",
+        "paper": "20×",
+        "bound": ">= 20",
+        "bound_from": "paper",
+        "kind": "statistical",
+        "measured": [4.0, 5.0, 6.0, 5.0, 4.5],
+        "covers": "data",
+        "null": 1.0,
+        "reason": "the rival is tuned",
+    }
+    return claims.judge("fewer", "it needs <n/20> samples", **(values | changes)).row()
+
+
+def record(root: Path, code: str, *rows: dict) -> None:
+    """Record claims for the one chapter of `root`, whose code was `code` then."""
+    path = source(root)
+    now = path.read_text()
+    path.write_text(code)
+    entry = {
+        "scale": "laptop",
+        "seeds": 5,
+        "versions": {"python": "3.12.0", "jax": "0.10.2"},
+        "device": "a processor, 2 cores",
+        "date": "2026-01-31",
+        "seconds": 51.3,
+        "fingerprint": fingerprint(path),
+        "claims": list(rows),
+    }
+    path.write_text(now)
+    path = claims_file(root, "welcome")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"slug": "welcome", "records": {"laptop": entry}}))

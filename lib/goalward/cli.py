@@ -102,6 +102,13 @@ def _parser() -> argparse.ArgumentParser:
     book.add_argument("--out", type=Path, metavar="FOLDER", help="where the pages go")
     book.add_argument("--quiet", action="store_true", help="say only what goes wrong")
 
+    add(
+        "gallery",
+        _gallery,
+        "write the page that JupyterLab opens on: every chapter, its picture and its marks",
+        "goalward gallery && jupyter lab notebooks/index.md",
+    )
+
     doctor = add(
         "doctor",
         _doctor,
@@ -374,6 +381,14 @@ def _book(options: argparse.Namespace) -> int:
     from goalward.course.book.build import build
 
     print(build(options.out, options.quiet))
+    return 0
+
+
+def _gallery(options: argparse.Namespace) -> int:
+    from goalward.course.book import gallery
+
+    root = _root()
+    print(gallery.write_lab_page(root).relative_to(root).as_posix())
     return 0
 
 

@@ -1,6 +1,8 @@
 # %% [markdown]
 # # Notation: one symbol, one name
 #
+# **What does a symbol mean, and what is it called in the code?**
+#
 # Every chapter uses the symbols on this page, and the code uses the names beside them. Papers
 # differ in their letters and, worse, in what they count; each chapter translates its paper into
 # this page's terms and says where it had to.

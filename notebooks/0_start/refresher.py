@@ -1,9 +1,10 @@
 # %% [markdown]
 # # Where will I be? Tabular RL and JAX in one sitting
 #
-# If I do this now and carry on as usual, where will I be later? Every chapter of this course is
-# about that question. This one answers it exactly, in a world so small that you can see all of it:
-# two rooms and a door. It takes 60 to 90 minutes. You need Python with NumPy, linear algebra and a
+# **If I do this now and carry on as usual, where will I be later?**
+#
+# Every chapter of this course is about that question. This one answers it exactly, in a world so
+# small that you can see all of it: two rooms and a door. It takes 60 to 90 minutes. You need Python with NumPy, linear algebra and a
 # little probability; no reinforcement learning (RL) and no JAX.
 #
 # Afterwards you can

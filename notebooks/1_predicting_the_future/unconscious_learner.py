@@ -21,12 +21,11 @@
 # - compute how likely two things belong together from what each shares with a third;
 # - say why the plain comparison of representations gives the right *ranking*, and under which
 #   assumptions;
-# - break each assumption on purpose and predict the damage;
+# - break each assumption on purpose, and tell the damage from what merely came with it;
 # - join two models that were trained apart, and say what limits the joint.
 
 # %%
 import jax
-import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -44,41 +43,54 @@ joint = np.einsum("b,ba,bc->abc", p_B, blur, blur[:, ::-1])  # C is heard mirror
 
 
 def log_ratio(joint, out):
-    """log p(x, y) / p(x) p(y) of the two modalities that are left when `out` is summed out."""
+    """log p(x, y) / p(x) p(y) of the two that are left when `out` is summed out."""
     pair = joint.sum(axis=out)
     return np.log(pair / np.outer(pair.sum(axis=1), pair.sum(axis=0)))
 
 
-tables = {"A with B\n(given)": log_ratio(joint, 2), "B with C\n(given)": log_ratio(joint, 0),
-          "A with C\n(never seen)": log_ratio(joint, 1)}  # fmt: skip
+# %% tags=["hide-input"]
 fig, panels = plt.subplots(1, 3, figsize=(6.4, 2.7))
-for ax, (name, table) in zip(panels, tables.items(), strict=True):
-    picture = figures.heatmap(ax, table, name, cmap=figures.DIVERGING, vmin=-2, vmax=2)
+for ax, out, name in zip(
+    panels,
+    (2, 0, 1),
+    ("A with B\n(given)", "B with C\n(given)", "A with C\n(never seen)"),
+    strict=True,
+):
+    picture = figures.heatmap(
+        ax, log_ratio(joint, out), name, cmap=figures.DIVERGING, vmin=-2, vmax=2
+    )
 fig.colorbar(picture, ax=panels, shrink=0.8, label="log ratio", extend="min")
 here.show(
     fig,
-    alt="Three square tables of log ratios. A with B is high along the diagonal, B with C along the "
-    "other diagonal, and A with C along that other diagonal too, more blurred.",
-    caption="How much more likely than chance is it to meet two letters together? The right table "
-    "was computed from the other two alone and is exact: multiply the ratios like matrices, each "
-    "caption weighed by how common it is.",
+    alt="Three square tables of log ratios. A with B is high along the diagonal, B "
+    "with C along the other diagonal, and A with C along that other diagonal too, "
+    "more blurred.",
+    caption="How much more likely than chance is it to meet two letters together? The "
+    "right table was computed from the other two alone and is exact: multiply the "
+    "ratios like matrices, each caption weighed by how common it is.",
     lead=True,
 )
 
 # %% [markdown]
-# The sizes of everything below. `laptop` has the authors' dimensions, number of pairs and batch.
+# The sizes of everything below. `laptop` has the authors' dimensions, number of pairs, batch and
+# number of updates.
 
 # %%
+# fmt: off
 size = here.sizes(
-    #             smoke           laptop                        gpu
-    seeds=        (5,             5,                            20),
-    rows=         (400,           5_000,                        5_000),
-    check=        (64,            992,                          992),
-    steps=        (20,            800,                          2_500),
-    banks=        ((10, 100),     (10, 30, 100, 300, 1_000, 5_000), (10, 100, 1_000, 5_000)),
-    samples=      ((10, 100, 1_000), (10, 100, 1_000, 10_000),  (10, 100, 1_000, 10_000, 100_000)),
-    monte_carlo=  (400_000,       400_000,                      400_000),
-)  # fmt: skip
+    #            smoke         laptop        gpu
+    seeds=      (5,            5,            20),
+    rows=       (400,          5_000,        5_000),
+    check=      (64,           992,          992),
+    steps=      (30,           2_400,        2_400),
+    banks=      ((10, 100),    (10, 100, 1_000, 10_000, 100_000),
+                                             (10, 1_000, 100_000, 1_000_000)),
+    samples=    ((10, 100, 1_000),
+                               (10, 100, 1_000, 10_000),
+                                             (10, 100, 1_000, 10_000, 100_000)),
+    monte_carlo=(400_000,      400_000,      400_000),
+)
+# fmt: on
 
 # %% [markdown]
 # ## Integrate the caption out
@@ -87,8 +99,9 @@ size = here.sizes(
 #
 # $$f(A,B)=\log\frac{p(A,B)}{p(A)\,p(B)}$$
 #
-# up to a constant, and likewise $f(B,C)$. Suppose $A$ and $C$ are **independent given $B$**: once you
-# know the caption, the photograph says nothing more about the sound. Call this assumption **(1)**. Then
+# up to a constant, and likewise $f(B,C)$. Suppose $A$ and $C$ are independent given $B$: once you
+# know the caption, the photograph says nothing more about the sound. Call this assumption
+# **independence**. Then
 #
 # $$\frac{p(C\mid A)}{p(C)}=\sum_Bp(B\mid A)\,\frac{p(C\mid B)}{p(C)}
 # =\sum_Bp(B)\;\frac{p(A,B)}{p(A)p(B)}\;\frac{p(B,C)}{p(B)p(C)}.$$
@@ -99,19 +112,22 @@ size = here.sizes(
 # \approx\log\frac1N\sum_{i=1}^Ne^{f(A,b_i)+f(b_i,C)}.\qquad(1)$$
 #
 # In words: take a **bank** of captions $b_1,\dots,b_N$; each one votes for the match of $A$ and $C$ with
-# how well it fits both. The right-hand side is a log-sum-exp (LSE); it needs assumption (1) and assumption
-# **(2)**, that the critics are log ratios. No pair $(A,C)$ enters, and $A$ and $C$ need not even live
-# in the same space.
+# how well it fits both. The right-hand side is a log-sum-exp (LSE). It needs independence, and a
+# second assumption, **ratios**: that the critics are log ratios. No pair $(A,C)$ enters, and $A$ and
+# $C$ need not even live in the same space.
 #
 # **Predict before you run.** Suppose photograph and sound share something that no caption mentions: wind
-# bends the trees and howls in the microphone. Will (1) make too much of a matching pair or too
+# bends the trees and howls in the microphone. Will (1) make too much of matching pairs or too
 # little?
 #
 # <details><summary>Answer</summary>
 #
-# Too little. All that $A$ tells about $C$ has to pass through $B$, and the wind does not. Formula (1)
-# gives the ratio of a world in which captions with photographs and captions with sounds are as they
-# are, and the wind in the picture is independent of the wind in the sound.
+# Too little on average, whatever is shared. Formula (1) gives the ratio of another world, the **Markov
+# twin**: captions with photographs and captions with sounds are as they are, but the wind in the picture is
+# independent of the wind in the sound. Averaged over the pairs $(A,C)$ that really occur, a wrong log ratio
+# falls short of the right one by the Kullback-Leibler divergence of the two pair laws, which is never
+# negative. A *single* pair may well get too much: where the wind works against the caption, those
+# that only the caption would join. Both are counted below.
 #
 # </details>
 #
@@ -130,7 +146,7 @@ windy = 0.7 * joint
 for a in range(letters):
     windy[a, :, letters - 1 - a] += 0.3 * joint.sum(axis=2)[a]
 
-errors = {}
+errors, shortfall = {}, {}
 for name, world in (("independent given B", joint), ("windy", windy)):
     AB, BC, AC = log_ratio(world, 2), log_ratio(world, 0), log_ratio(world, 1)
     weight = world.sum(axis=(0, 2))
@@ -141,12 +157,15 @@ for name, world in (("independent given B", joint), ("windy", windy)):
                 by_hand[a, c] += weight[b] * np.exp(AB[a, b] + BC[b, c])
     by_library = method.lse_scores(AB, BC + np.log(letters * weight)[:, None])
     errors[name] = np.abs(by_library - AC).max()
-    print(f"{name}: by hand against library {np.abs(np.log(by_hand) - by_library).max():.0e},",
+    shortfall[name] = np.sum(world.sum(axis=1) * (AC - by_library))
+    same = np.abs(np.log(by_hand) - by_library).max()
+    print(f"{name}: by hand against library {same:.0e},",
           f"library against truth {errors[name]:.2g}")  # fmt: skip
+print(f"windy, averaged over the pairs that occur: {shortfall['windy']:.3f} nats short")
 print(getsource(method.lse_scores))
 
 # %% [markdown]
-# Independent given $B$: exact. With wind: wrong by more than half a nat somewhere.
+# Independent given $B$: exact. With wind: wrong by more than half a nat somewhere, and short on average.
 #
 # ## How large must the bank be?
 #
@@ -154,7 +173,8 @@ print(getsource(method.lse_scores))
 # three ratios are known: scalars $B\sim\mathcal N(0,1)$, $A=B+\text{noise}$ and $C=-B+\text{noise}$, noise of
 # standard deviation 0.8, and optionally a noise that $A$ and $C$ *share*. Everything is jointly Gaussian, so each
 # log ratio is a closed form. Even the wrong answer is: with shared noise a large bank tends to the log
-# ratio of the **Markov** world, which has the same pairs $(A,B)$ and $(B,C)$ and no sharing.
+# ratio of the Markov twin. Here the sharing works against the caption: $B$ pushes $A$ and $C$ apart, the
+# shared noise pushes them the same way.
 
 # %%
 from goalward.data.triples import random_triple, two_views
@@ -171,19 +191,26 @@ for shared in (0.0, 0.8):
     for seed in range(20):
         for k, n in enumerate(size.samples):
             bank = world.sample(rng, n)[1]
-            scores = method.lse_scores(
-                world.log_ratio(A, bank, "ab"), world.log_ratio(bank, C, "bc")
-            )
+            left, right = world.log_ratio(A, bank, "ab"), world.log_ratio(bank, C, "bc")
+            scores = method.lse_scores(left, right)
             misses[shared][seed, k] = np.sqrt(np.mean((scores - exact) ** 2))
 slopes = [np.polyfit(np.log(size.samples), np.log(row), 1)[0] for row in misses[0.0]]
 
+A, _, C = world.sample(rng, 2_000)
+matched = np.diag(world.markov().log_ratio(A, C) - world.log_ratio(A, C))
+joined = np.sign(A[:, 0]) != np.sign(C[:, 0])  # as the caption would have it
+print(f"shared noise, matching pairs: {-matched.mean():.3f} nats short on average;",
+      f"too much for {np.mean(matched[joined] > 0):.0%} of the pairs of opposite sign",
+      f"and {np.mean(matched[~joined] > 0):.0%} of the others")  # fmt: skip
+
+# %% tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(6.4, 3.0))
-for shared, color, name in (
-    (0.0, "ours", "nothing shared"),
-    (0.8, "second", "shared noise"),
+for shared, color, marker, name in (
+    (0.0, "ours", "o", "nothing shared"),
+    (0.8, "second", "s", "shared noise"),
 ):
     figures.band(
-        ax, size.samples, misses[shared], figures.COLORS[color], marker="o", ms=4
+        ax, size.samples, misses[shared], figures.COLORS[color], marker=marker, ms=4
     )
     end = (size.samples[-1], misses[shared][:, -1].mean())
     figures.direct_label(
@@ -199,11 +226,13 @@ ax.set(
 )
 here.show(
     fig,
-    alt="Error against bank size on logarithmic axes. With nothing shared it falls along a straight "
-    "line of slope minus one half. With shared noise it soon lies on a dashed line just below 0.5 nats.",
-    caption="With the exact ratios of both pairs, the bank's error falls like $N^{-1/2}$ if A and C are "
-    "independent given B. If they share noise it falls to a floor that no bank removes, and "
-    "the floor is known in advance.",
+    alt="Error against bank size on logarithmic axes. With nothing shared it falls "
+    "along "
+    "a straight line of slope minus one half. With shared noise it soon lies on a "
+    "dashed line just below 0.5 nats.",
+    caption="With the exact ratios of both pairs, the bank's error falls like "
+    "$N^{-1/2}$ if A and C are independent given B. If they share noise it falls to a "
+    "floor that no bank removes, and the floor is known in advance.",
 )
 
 # %% [markdown]
@@ -214,7 +243,7 @@ here.show(
 # $f(A,B)=\tau\,\phi_A^\top\phi_B$ and $f(B,C)=\tau\,\phi_B^\top\phi_C$, with one shared $\phi_B$. ($\tau$ is a
 # learned factor here, as in the paper; it has nothing to do with a target network.) Then the sum
 # in the exponent of (1) is $\tau\,(\phi_A+\phi_C)^\top\phi_B$. InfoNCE spreads representations over the
-# sphere; assumption **(3)** says that it succeeds, and $\phi_B$ is uniform there. The average over a
+# sphere; the third assumption, **uniformity**, says that it succeeds, and $\phi_B$ is uniform there. The average over a
 # uniform vector can depend on the *length* of $\phi_A+\phi_C$ only, and
 #
 # $$\lVert\phi_A+\phi_C\rVert=\sqrt{2+2\,\phi_A^\top\phi_C}.$$
@@ -267,43 +296,58 @@ print(f"formula against samples: sphere {formula_gap:.4f}, Gaussian {gaussian_ga
 from goalward.evaluation.retrieval import rank_correlation, retrieval_accuracy
 
 cosines, crowding = np.linspace(-1, 1, 41), np.array([0, 1, 2, 4, 8, 16, 32])
-slopes_of_law, agreement = [], []
+laws = {tau: method.sphere_bridge(cosines, tau, 8) for tau in (2, 8, 32)}
+agreement = []
 A, C = on_sphere(rng, 400, 8), on_sphere(rng, 400, 8)
-fig, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.0))
-for tau, color in ((2, "third"), (8, "ours"), (32, "fifth")):
-    g = method.sphere_bridge(cosines, tau, 8)
-    slopes_of_law.append(np.diff(g).min())
-    left.plot(cosines, g / tau, color=figures.COLORS[color])
-    figures.direct_label(left, 1, g[-1] / tau, f"τ = {tau}", figures.COLORS[color])
 for crowd in crowding:
     pull = 8 * (A + C) + crowd * np.eye(8)[0]
-    exact = method.log_vmf_integral(np.linalg.norm(pull, axis=1), 8)
-    agreement.append(rank_correlation(np.sum(A * C, axis=1), exact))
+    ratio = method.log_vmf_integral(np.linalg.norm(pull, axis=1), 8)
+    agreement.append(rank_correlation(np.sum(A * C, axis=1), ratio))
+
+# %% tags=["hide-input"]
+fig, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.0))
+for (tau, g), color, ls in zip(
+    laws.items(), ("third", "ours", "fifth"), ("-", "--", "-."), strict=True
+):
+    left.plot(cosines, g / tau, color=figures.COLORS[color], ls=ls)
+    figures.direct_label(left, 1, g[-1] / tau, f"τ = {tau}", figures.COLORS[color])
 right.plot(crowding, agreement, "o-", color=figures.COLORS["second"])
 left.set(xlabel="cosine of A and C", title="log ratio, divided by τ")
 right.set(xlabel="crowding λ of B's codes", title="rank agreement", ylim=(0, 1.05))
 here.show(
     fig,
-    alt="Left: three increasing curves of the log ratio against the cosine, for three values of tau. "
-    "Right: rank agreement of cosine and exact ratio, 1 without crowding, falling below 0.2 as "
-    "the codes of B crowd together.",
-    caption="Left: the law. Whatever τ is, a larger cosine means a larger ratio. Right: it rests on "
-    "uniform codes. When they crowd around one direction, the cosine ranks ever worse (d = 8, τ = 8).",
+    alt="Left: three increasing curves of the log ratio against the cosine, for three "
+    "values of tau. Right: rank agreement of cosine and exact ratio, 1 without "
+    "crowding, falling below 0.2 as the codes of B crowd together.",
+    caption="Left: the law. Whatever τ is, a larger cosine means a larger ratio. "
+    "Right: "
+    "it rests on uniform codes. When they crowd around one direction, the cosine ranks "
+    "ever worse (d = 8, τ = 8).",
 )
 
 # %% [markdown]
 # ## Learned: the authors' synthetic world
 #
 # Now nothing is given but pairs. A hidden vector $B\in\mathbb R^{16}$ is Gaussian; $A$ and $C$ in $\mathbb R^{32}$ are
-# random linear views of it plus noise of standard deviation 2. Optionally $A$ and $C$ share a noise of
-# standard deviation 4. The networks do not know that anything is linear. We train on 5,000 pairs
-# $(A,B)$ and another 5,000 pairs $(B,C)$ and compare
+# random linear views of it plus a private noise of standard deviation 2. The networks do not know that anything is
+# linear. We train in three worlds:
+#
+# - **nothing shared**: as just said;
+# - **shared noise**: $A$ and $C$ have another noise of standard deviation 4 *in common*. This is the paper's
+#   test of independence;
+# - its **Markov twin**: the same noise of standard deviation 4, drawn for $A$ and for $C$ apart. The pairs $(A,B)$ and
+#   $(B,C)$ have the same law as with shared noise.
+#
+# The twin is a control. With shared noise two things change at once: $A$ and $C$ share something, and each of
+# them is noisier. The twin is as noisy and shares nothing.
+#
+# In each world we train on 5,000 pairs $(A,B)$ and another 5,000 pairs $(B,C)$ and compare
 #
 # - **shared**: one encoder for $B$, used in both losses: the unconscious learner;
 # - **separate**: two encoders for $B$; two models trained apart;
 # - **supervised**: trained on 5,000 pairs $(A,C)$, which the others never see.
 #
-# Each score is either the plain cosine of $A$ and $C$ (*direct*) or (1) over a bank of 1,000 training
+# Each score is either the plain cosine of $A$ and $C$ (*direct*) or (1) over a bank of 1,000 fresh
 # captions (*LSE*). For separate models the same captions, in the same order, go through both encoders of
 # $B$. The measure: among 32 candidates, is the true partner on top? Chance is 1/32. Since the world is
 # Gaussian we also know what is possible at all: retrieval by the exact log ratio.
@@ -312,13 +356,17 @@ here.show(
 # an encoder. Nothing is shared between models but the clock. The step size, 0.003, was chosen on a
 # prototype, once for all models.
 #
-# **Predict before you run.** For the shared model, which score will find more partners: the plain cosine,
-# which needs assumptions (1), (2) and (3), or the LSE, which needs only (1) and (2)?
+# **Predict before you run.** (a) For the shared model, which score will find more partners: the plain
+# cosine, which needs all three assumptions, or the LSE, which needs two? (b) Will the shared model do
+# better with shared noise or in the twin?
 #
 # <details><summary>Answer</summary>
 #
-# The plain cosine. The LSE asks for less in theory but estimates its average from a sample, and with
+# (a) The plain cosine. The LSE asks for less in theory but estimates its average from a sample, and with
 # sharp critics few captions of that sample count. The law has done the same integral exactly.
+#
+# (b) Neither. It sees pairs of the same law in both worlds, so it becomes the same model; it can neither use
+# what is shared beside $B$ nor be misled by it.
 #
 # </details>
 
@@ -332,232 +380,445 @@ from goalward.training.loop import train
 
 pairs = (("a", "b"), ("b", "c"), ("a1", "b1"), ("b2", "c2"), ("a3", "c3"))
 learner = method.UnconsciousLearner(MLP((32, 16, 8), nn.relu), pairs)
-worlds = [
-    random_triple(np.random.default_rng(s), shared=k)
+plain, noisy = (
+    [random_triple(np.random.default_rng(s), shared=k) for s in range(size.seeds)]
     for k in (0.0, 4.0)
-    for s in range(size.seeds)
-]
-copies, recorded, checks = len(worlds), [], []
+)
+worlds = plain + noisy + [world.markov() for world in noisy]
+copies = len(worlds)
+clean, sharing, twin = (slice(k, k + size.seeds) for k in range(0, copies, size.seeds))
+recorded, spreads, checks, banks = [], [], [], []
 for i, world in enumerate(worlds):
     rng = np.random.default_rng(100 + i % size.seeds)
     ab, bc, ac = (world.sample(rng, size.rows) for _ in range(3))
-    spread = [x.std() for x in ab]
-    a, b = (np.float32(x / s) for x, s in zip(ab[:2], spread[:2], strict=True))
-    b2, c2 = (np.float32(x / s) for x, s in zip(bc[1:], spread[1:], strict=True))
-    a3, c3 = np.float32(ac[0] / spread[0]), np.float32(ac[2] / spread[2])
-    recorded.append(((a, b), (b2, c2), (a, b), (b2, c2), (a3, c3)))
-    checks.append((world.sample(rng, size.check), spread))
-data = jax.tree.map(lambda *x: jnp.stack(x), *recorded)
-trained, _ = train(
-    learner, data, jax.random.key(0), size.steps, seeds=copies, data_axis=0,
-    progress=here.progress("all models"),
-)  # fmt: skip
+    spreads.append([x.std() for x in ab])
+    ab, bc, ac = (
+        [np.float32(x / s) for x, s in zip(draw, spreads[i], strict=True)]
+        for draw in (ab, bc, ac)
+    )
+    recorded.append(tuple(map(tuple, (ab[:2], bc[1:], ab[:2], bc[1:], ac[::2]))))
+    checks.append(world.sample(rng, size.check))
+    banks.append(world.sample(rng, 1_000)[1])
+data = jax.tree.map(lambda *x: np.stack(x), *recorded)
+
+early, trained, models = size.steps // 3, None, {}
+for first, last in ((0, early), (early, size.steps)):
+    trained, _ = train(
+        learner, data, jax.random.key(0), last - first, seeds=copies, data_axis=0,
+        states=trained, first=first, log_every=early // 10,
+        progress=here.progress(f"all models, to step {last}"),
+    )  # fmt: skip
+    models[last] = trained.params
+
+# %% [markdown]
+# Now the scores, within batches of 32.
 
 # %%
-views = {
-    name: jnp.array([np.float32(x[k] / s[k]) for x, s in checks])
-    for k, name in enumerate("abc")
-}
-views["bank"] = data[1][0]
+names = sorted({name for pair in pairs for name in pair})
 
 
 @jax.jit
 @jax.vmap
 def encode(params, views):
     """Codes of the check data by every encoder, and of the bank by those of B."""
-    codes = {
-        name: learner.encode(params, name, views[name[0]])
-        for pair in pairs
-        for name in pair
-    }
-    banks = {
-        "bank " + n: learner.encode(params, n, views["bank"]) for n in ("b", "b1", "b2")
-    }
-    return codes | banks
+    codes = {n: learner.encode(params, n, views[n[0]]) for n in names}
+    for n in ("b", "b1", "b2"):
+        codes["bank " + n] = learner.encode(params, n, views["bank"])
+    return codes
 
 
-codes = {k: np.asarray(v, float) for k, v in encode(trained.params, views).items()}
-factors = np.exp(np.asarray(trained.params["log_scale"], float))
+def codes_of(step, banks, part=slice(None), rows=None):
+    """For each world: all codes at that step, and the learned factors tau."""
+    views = []
+    for check, spread, bank in zip(checks[part], spreads[part], banks, strict=True):
+        scaled = zip("abc", check, spread, strict=True)
+        views.append({name: np.float32(x[:rows] / s) for name, x, s in scaled})
+        views[-1]["bank"] = np.float32(bank / spread[1])
+    params = jax.tree.map(lambda leaf: leaf[part], models[step])
+    codes = encode(params, jax.tree.map(lambda *x: np.stack(x), *views))
+    codes["tau"] = np.exp(np.asarray(params["log_scale"]))
+    codes = {name: np.asarray(code, float) for name, code in codes.items()}
+    return [{name: code[i] for name, code in codes.items()} for i in range(len(views))]
 
 
-def direct(i, first, second):
+def batches(rows):
+    return rows.reshape(-1, 32, rows.shape[1])
+
+
+def direct(code, first, second):
     """Cosines within batches of 32."""
-    x, y = (codes[name][i].reshape(-1, 32, 8) for name in (first, second))
-    return x @ y.swapaxes(1, 2)
+    return batches(code[first]) @ batches(code[second]).swapaxes(1, 2)
 
 
-def lse(i, first, second, bank_first, bank_second, pair, n=1_000):
-    """Equation (1) within batches of 32, with the learned factors, over the first n captions."""
-    x, y = (codes[name][i].reshape(-1, 32, 8) for name in (first, second))
-    left, right = (
-        factors[i, pair] * codes[bank_first][i],
-        factors[i, pair + 1] * codes[bank_second][i],
-    )
-    return np.stack(
-        [
-            method.lse_scores(u @ left[:n].T, right[:n] @ v.T)
-            for u, v in zip(x, y, strict=True)
-        ]
-    )
+def bank_scores(x, y, left, right):
+    """Equation (1) within batches, from codes that are multiplied by their factors."""
+    both = zip(batches(x), batches(y), strict=True)
+    return np.stack([method.lse_scores(u @ left.T, right @ v.T) for u, v in both])
 
 
-shared_way, separate_way = (
-    ("a", "c", "bank b", "bank b", 0),
-    ("a1", "c2", "bank b1", "bank b2", 2),
-)
-accuracy = {name: np.zeros(copies) for name in (
-    "exact ratio", "supervised", "shared, direct", "shared, LSE", "separate, LSE", "separate, direct")}  # fmt: skip
-agree = np.zeros(copies)
-for i, world in enumerate(worlds):
-    A, _, C = (x.reshape(-1, 32, x.shape[1]) for x in checks[i][0])
-    results = {
-        "exact ratio": np.stack(
-            [world.log_ratio(u, v) for u, v in zip(A, C, strict=True)]
-        ),
-        "supervised": direct(i, "a3", "c3"),
-        "shared, direct": direct(i, "a", "c"),
-        "shared, LSE": lse(i, *shared_way),
-        "separate, LSE": lse(i, *separate_way),
-        "separate, direct": direct(i, "a1", "c2"),
-    }
-    agree[i] = rank_correlation(results["shared, direct"], results["shared, LSE"])
-    for name, scores in results.items():
-        accuracy[name][i] = retrieval_accuracy(scores)
-clean, noisy = slice(size.seeds), slice(size.seeds, None)
+def lse(code, way, n=1_000):
+    """Equation (1) within batches, over the first n captions, with learned factors."""
+    first, second, bank_first, bank_second, k = way
+    left, right = code["tau"][k : k + 2]
+    left, right = left * code[bank_first][:n], right * code[bank_second][:n]
+    return bank_scores(code[first], code[second], left, right)
 
-# %%
-fig, panels = plt.subplots(1, 2, figsize=(6.4, 3.0), sharey=True)
+
+def by_ratio(world, check):
+    """Exact log ratios within batches, as that world has them."""
+    both = zip(batches(check[0]), batches(check[2]), strict=True)
+    return np.stack([world.log_ratio(u, v) for u, v in both])
+
+
+shared_way = ("a", "c", "bank b", "bank b", 0)
+separate_way = ("a1", "c2", "bank b1", "bank b2", 2)
+kinds = {
+    "exact ratio": lambda i, code: by_ratio(worlds[i], checks[i]),
+    "supervised": lambda i, code: direct(code, "a3", "c3"),
+    "shared, direct": lambda i, code: direct(code, "a", "c"),
+    "shared, LSE": lambda i, code: lse(code, shared_way),
+    "separate, LSE": lambda i, code: lse(code, separate_way),
+    "separate, direct": lambda i, code: direct(code, "a1", "c2"),
+}
+accuracy = {name: np.zeros(copies) for name in kinds}
+for i, code in enumerate(codes_of(size.steps, banks)):
+    for name, score in kinds.items():
+        accuracy[name][i] = retrieval_accuracy(score(i, code))
+print(f"{'':17s}{'nothing shared':>15s}{'shared noise':>15s}{'its twin':>15s}")
+for name, values in accuracy.items():
+    means = [values[part].mean() for part in (clean, sharing, twin)]
+    print(f"{name:17s}" + "".join(f"{mean:15.3f}" for mean in means))
+
+# %% tags=["hide-input"]
+fig, panels = plt.subplots(1, 3, figsize=(6.4, 3.2), sharey=True)
 tint = ("exact", "third", "ours", "sixth", "fifth", "second")
-for ax, part, title in (
-    (panels[0], clean, "nothing shared"),
-    (panels[1], noisy, "shared noise"),
+for ax, part, title in zip(
+    panels,
+    (clean, sharing, twin),
+    ("nothing shared", "shared noise", "its Markov twin"),
+    strict=True,
 ):
     for k, (name, color) in enumerate(zip(accuracy, tint, strict=True)):
         values = accuracy[name][part]
         ax.barh(k, values.mean(), color=figures.COLORS[color], alpha=0.8)
         ax.plot(values, np.full(len(values), k), "o", color="white", mec="black", ms=4)
     ax.axvline(1 / 32, color=figures.COLORS["muted"], ls="--", lw=1)
-    ax.set(title=title, xlabel="true partner found", xlim=(0, 1.03))
+    ax.set_title(title, fontsize=10)
+    ax.set_xlim(0, 1.05)
+    ax.set_xticks((0, 0.5, 1), ("0", "0.5", "1"))
+panels[1].set_xlabel("true partner found")
 panels[0].set_yticks(range(len(accuracy)), accuracy)
 panels[0].invert_yaxis()
+found = {k: [v[p].mean() for p in (clean, sharing, twin)] for k, v in accuracy.items()}
 here.show(
     fig,
-    alt="Bars of retrieval accuracy, five dots each. With nothing shared: exact ratio near 1, "
-    "supervised and shared direct near 0.95, shared LSE 0.8, separate LSE 0.55, separate direct at "
-    "chance. With shared noise: exact 1, supervised 0.9, shared direct 0.65, the others lower.",
-    caption="One in 32 (dashed: chance), five seeds. Left: the unconscious learner is nearly as good "
-    "as the supervised one. Two models trained apart cannot be compared directly, but the bank joins "
-    "them. Right: what A and C share beside B helps the supervised model only.",
+    alt="Bars of retrieval accuracy, five dots each, with nothing shared, with shared "
+    "noise and in its twin. "
+    + " ".join(f"{k}: {v[0]:.2f}, {v[1]:.2f}, {v[2]:.2f}." for k, v in found.items()),
+    caption="One in 32 (dashed: chance), five seeds. Left: the unconscious learner is "
+    "nearly as good as the supervised one. Two models trained apart cannot be compared "
+    "directly, but the bank joins them. Middle and right: to the shared model it makes "
+    "no difference whether the noise is shared. Only the supervised model, which sees "
+    "pairs of A and C, gains from sharing.",
 )
 
 # %% [markdown]
-# Three things to notice.
+# Four things to notice.
 #
 # **The law holds.** *Shared, direct* never saw a pair $(A,C)$ and comes close to the model that saw
-# nothing else. Direct and LSE scores agree in rank.
+# nothing else.
 #
 # **Separate models need the bank.** Their two spaces have nothing to do with each other: direct comparison is
 # chance. The LSE never compares across spaces, and works.
 #
-# **The better-founded score is the worse one.** *Shared, LSE* finds fewer partners than *shared, direct*. The
-# next figure shows how few of its captions really count.
+# **The better-founded score is the worse one.** *Shared, LSE* finds fewer partners than *shared, direct*. That
+# is the price of a bank of 1,000, as we shall see with a larger one.
+#
+# **Sharing costs the shared model nothing.** From left to middle its accuracy falls, and it is tempting to
+# blame the broken assumption. The twin acquits it: the same noise kept private costs as much. What hurts is that
+# $A$ and $C$ are noisier. Sharing only gives the supervised model something more to see: the broken assumption
+# shows in what the shared model *misses*, not in what it loses.
+#
+# ## Uniformity, looked at
+#
+# Whether codes are uniform takes one line to check. The eigenvalues of $\mathbb E[\phi_B\phi_B^\top]$, the
+# shares of the directions, sum to one; for uniform codes in eight dimensions each is 1/8. We look at the shared
+# model with nothing shared, after a third of the training and at its end. Then we compare its LSE with the law,
+# pair by pair, over a large bank and a small one, and with perfectly uniform codes in the place of the bank's.
+
+# %%
+few = min(160, size.check)
+large = [
+    world.sample(np.random.default_rng(900 + i), size.banks[-1])[1]
+    for i, world in enumerate(worlds[clean])
+]
+codes = {step: codes_of(step, large, clean, few) for step in models}
+shares = {
+    step: np.array([np.linalg.eigvalsh(c["bank b"].T @ c["bank b"]) for c in every])
+    for step, every in codes.items()
+}
+shares = {step: every[:, ::-1] / size.banks[-1] for step, every in shares.items()}
+for step, every in shares.items():
+    print(f"step {step}, shares of the directions {every.mean(axis=0).round(3)}")
+
+
+def off_the_law(code, bank, d):
+    """LSE scores less the law in d dimensions: mean and standard deviation."""
+    x, y = (code["tau"][k] * code[name] for k, name in enumerate("ac"))
+    length = np.linalg.norm(batches(x)[:, :, None] + batches(y)[:, None], axis=-1)
+    miss = bank_scores(x, y, bank, bank) - method.log_vmf_integral(length, d)
+    return miss.mean(), miss.std()
+
+
+uniform = on_sphere(np.random.default_rng(6), size.banks[-1], 8)
+print("step  captions  codes    law in d  mean miss  spread (nats)")
+for step, n, who, d in (
+    (early, None, "learned", 8),
+    (early, None, "learned", 7),
+    (size.steps, None, "learned", 8),
+    (size.steps, None, "uniform", 8),
+    (size.steps, 1_000, "learned", 8),
+    (size.steps, 1_000, "uniform", 8),
+):
+    every = codes[step]
+    bank_codes = [c["bank b"] if who == "learned" else uniform for c in every]
+    misses_law = [
+        off_the_law(c, b[:n], d) for c, b in zip(every, bank_codes, strict=True)
+    ]
+    mean, spread = np.mean(misses_law, axis=0)
+    n = n or size.banks[-1]
+    print(f"{step:4d} {n:9,d}  {who}  {d:8d}  {mean:+9.2f}  {spread:6.2f}")
+
+# %% tags=["hide-input"]
+fig, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.0))
+for (step, every), color, marker in zip(
+    shares.items(), ("second", "ours"), ("s", "o"), strict=True
+):
+    ink = figures.COLORS[color]
+    figures.band(left, range(1, 9), every, ink, marker=marker, ms=4)
+    k, offset = (1, (-2, -16)) if color == "ours" else (3, (4, 8))
+    figures.direct_label(left, k + 1, every[:, k].mean(), f"step {step:,}", ink, offset)
+left.axhline(1 / 8, color=figures.COLORS["exact"], lw=1, ls="--")
+left.set(xlabel="direction", title="shares of B's codes", ylim=(0, 0.22))
+code = codes[size.steps][0]
+cosine = direct(code, "a", "c")[0]
+for n, color, marker, where in (
+    (1_000, "second", "s", 0.14),
+    (size.banks[-1], "ours", "o", 0.04),
+):
+    ink = figures.COLORS[color]
+    points = lse(code, shared_way, n)[0]
+    right.plot(cosine.ravel(), points.ravel(), marker, color=ink, ms=2.5, alpha=0.6)
+    right.annotate(
+        f"{marker.replace('o', '●').replace('s', '■')} {n:,} captions",
+        (0.98, where),
+        xycoords="axes fraction",
+        ha="right",
+        color=ink,
+    )
+line = np.linspace(-1, 1, 100)
+law = method.sphere_bridge(line, code["tau"][:2].mean(), 8)
+right.plot(line, law, color=figures.COLORS["exact"])
+right.set(xlabel="cosine of A and C", title="LSE score (line: the law)")
+low = [every[:, -1].mean() for every in shares.values()]
+here.show(
+    fig,
+    alt="Left: shares of the eight directions in the codes of B, in falling order, at "
+    "two "
+    "steps, with a dashed line at one eighth. Both begin near 0.18. The smallest is "
+    f"{low[0]:.3f} after a third of the training and {low[1]:.3f} at its end. Right: "
+    "LSE scores of one batch against cosines. Those from 1,000 captions scatter widely "
+    "about the law's curve; those from the largest bank lie close to it.",
+    caption="Left: after a third of the training one direction of eight is nearly "
+    "empty; "
+    "at its end all are in use, though not equally (dashed: uniform). Right: with "
+    "1,000 "
+    "captions the scores scatter about the law, with a hundred times as many they "
+    "follow it.",
+)
+
+# %% [markdown]
+# Read the table from below. With 1,000 captions perfectly uniform codes scatter as much as the learned ones do:
+# that scatter is the luck of the bank. With 100,000, uniform codes miss by 0.5 nats and the learned ones by nearly
+# twice that, and half a nat too high on average. This part no bank removes: the codes are not uniform.
+# After a third of the training the mean miss is a full nat, and it is gone if we ask for the law in *seven*
+# dimensions. The learner lived on a smaller sphere then, and the law held there. The ranking hardly
+# notices any of this: with the large bank, cosine and LSE agree almost perfectly (the number is below).
+#
+# ## What limits the bank
+#
+# We let the bank grow, and put beside the learned critics the exact ones, for which only the bank is at fault.
 
 # %%
 curves = {
-    name: np.array([[retrieval_accuracy(lse(i, *way, n=n)) for n in size.banks] for i in range(size.seeds)])
-    for name, way in (("shared", shared_way), ("separate", separate_way))
-}  # fmt: skip
-x, y, bank = (codes[name][0] for name in ("a", "c", "bank b"))
-ess = method.effective_sample_size(
-    factors[0, 0] * x[:32] @ bank[:1_000].T, factors[0, 1] * bank[:1_000] @ y[:32].T
-)
-matched = np.median(np.diag(ess))
-print(f"learned factors {factors[clean].mean(axis=0).round(1)}")
-print(
-    f"captions that count for a matching pair, of {min(1_000, size.rows)}: {matched:.1f} (median)"
-)
-
-fig, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.0))
-cosine, score = direct(0, "a", "c")[0], lse(0, *shared_way)[0]
-left.plot(cosine.ravel(), score.ravel(), ".", color=figures.COLORS["muted"], ms=3)
-left.plot(np.diag(cosine), np.diag(score), "o", color=figures.COLORS["ours"], ms=4)
-line = np.linspace(-1, 1, 100)
-left.plot(
-    line,
-    method.sphere_bridge(line, factors[0, :2].mean(), 8),
-    color=figures.COLORS["exact"],
-)
-left.set(
-    xlabel="cosine of A and C", ylabel="LSE score", title="law (line), learned (dots)"
-)
-for name, color in (("shared", "sixth"), ("separate", "fifth")):
-    figures.band(
-        right, size.banks, curves[name], figures.COLORS[color], name, marker="o", ms=4
+    k: np.zeros((size.seeds, len(size.banks))) for k in ("exact", "shared", "separate")
+}
+counted, agree = np.zeros((2, size.seeds))
+for i, code in enumerate(codes[size.steps]):
+    world, bank, (A, _, C) = worlds[i], large[i], (x[:few] for x in checks[i])
+    for k, n in enumerate(size.banks):
+        exact_bank = [
+            method.lse_scores(
+                world.log_ratio(u, bank[:n], "ab"), world.log_ratio(bank[:n], v, "bc")
+            )
+            for u, v in zip(batches(A), batches(C), strict=True)
+        ]
+        curves["exact"][i, k] = retrieval_accuracy(np.stack(exact_bank))
+        curves["separate"][i, k] = retrieval_accuracy(lse(code, separate_way, n))
+        learned = lse(code, shared_way, n)
+        curves["shared"][i, k] = retrieval_accuracy(learned)
+    agree[i] = rank_correlation(direct(code, "a", "c"), learned)
+    left, right = (t * code["bank b"][:1_000] for t in code["tau"][:2])
+    sizes = method.effective_sample_size(
+        code["a"][:32] @ left.T, right @ code["c"][:32].T
     )
-right.set(
-    xscale="log", xlabel="captions in the bank", title="accuracy by LSE", ylim=(0, 1)
+    counted[i] = np.median(np.diag(sizes))
+print("learned factors", np.mean([c["tau"] for c in codes[size.steps]], axis=0).round())
+print(
+    f"captions that count for a matching pair, of 1,000: {counted.mean():.1f} (median)"
 )
+print(f"largest bank: rank correlation of cosine and LSE {agree.mean():.3f}")
+print("captions" + "".join(f"{n:9,d}" for n in size.banks))
+for name, values in curves.items():
+    print(f"{name:8s}" + "".join(f"{mean:9.2f}" for mean in values.mean(axis=0)))
+
+# %% tags=["hide-input"]
+fig, ax = plt.subplots(figsize=(6.4, 3.0))
+for values, color, marker in zip(
+    curves.values(), ("exact", "sixth", "fifth"), ("^", "o", "s"), strict=True
+):
+    figures.band(ax, size.banks, values, figures.COLORS[color], marker=marker, ms=4)
+top = accuracy["supervised"][clean].mean()
+ax.axhline(top, color=figures.COLORS["third"], ls="--", lw=1)
+for name, k, color, offset, side in (
+    ("shared", 1, "sixth", (-6, 6), "right"),
+    ("exact critics", 3, "exact", (12, -8), "left"),
+    ("separate", 3, "fifth", (8, -12), "left"),
+):
+    k = min(k, len(size.banks) - 1)
+    height = curves[name.split()[0]][:, k].mean()
+    figures.direct_label(
+        ax, size.banks[k], height, name, figures.COLORS[color], offset, ha=side
+    )
+figures.direct_label(
+    ax, size.banks[0], top, "supervised, no bank", figures.COLORS["third"], (0, -9)
+)
+ax.set(
+    xscale="log",
+    xlabel="captions in the bank",
+    ylabel="true partner found",
+    ylim=(0, 1.02),
+)
+end = {name: values[:, -1].mean() for name, values in curves.items()}
 here.show(
     fig,
-    alt="Left: LSE score against cosine for one batch: an increasing cloud along the black curve of "
-    "the law, matching pairs at the top right. Right: accuracy by LSE rises with the size of the bank "
-    "for shared and separate models and has not levelled off.",
-    caption="Left: learned scores (grey; matching pairs blue) follow the law's curve, scattered by the "
-    "choice of 1,000 captions. Right: more captions help, and 5,000 are not enough.",
+    alt="Accuracy by LSE against the size of the bank: three rising curves. With the "
+    f"largest bank exact critics are at {end['exact']:.2f} and the shared model at "
+    f"{end['shared']:.2f}, near the dashed line of the supervised model; the separate "
+    f"models are at {end['separate']:.2f}.",
+    caption="The exact critics need a large bank as well; up to 10,000 captions they "
+    "find "
+    "fewer partners than the learned shared model. At 100,000 the bank is large "
+    "enough, "
+    "and what the separate models still lack is their own.",
 )
 
 # %% [markdown]
-# With factors $\tau$ near 30, a caption has to be very close to both $A$ and $C$ to have a say. Of a thousand,
-# two or three do.
+# With factors $\tau$ beyond 50, a caption has to be very close to both $A$ and $C$ to have a say. Of a thousand,
+# one or two do. So more than half of what separate models lack at 1,000 captions is the bank: the exact critics are
+# hardly better there, and all three curves rise. The rest stays at 100,000: two separately learned cosines of eight
+# numbers are not log ratios. More data alone does not mend that. Outside this page, in three of the worlds and with a bank of
+# 100,000, we gave the separate models twenty times the pairs (accuracy 0.76 became 0.80); then also three times the
+# steps (0.82), codes of sixteen numbers (0.86), and batches of 256 (0.93).
 #
 # ## What shared noise does, exactly
 #
-# For the assumption about independence the world tells us what to expect at *every* noise: retrieval by
-# the exact ratio uses everything, retrieval by the Markov world's ratio uses what passes through $B$,
-# and a method that sees only the pairs $(A,B)$ and $(B,C)$ has no way to know more.
+# How much is there to gain from what $A$ and $C$ share? The world tells us at *every* noise. Retrieval by the exact
+# ratio uses everything; retrieval by the twin's ratio uses what passes through $B$. The pairs $(A,B)$ and
+# $(B,C)$ fix the twin and nothing else: what $B$ leaves in $A$ and $C$ may agree, be independent or be opposite,
+# and the pairs look the same. One may still *guess*. We guess that a quarter of the variance which $B$ leaves in
+# each coordinate is shared with the same coordinate of the other; and once more, that it is opposite.
 
 # %%
+from goalward.data.triples import GaussianTriple
+
 noises = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0])
-possible = {name: np.zeros((size.seeds, len(noises))) for name in ("all", "through B")}
+
+
+def guessed(world, part):
+    """The twin, but that part of what B leaves in A and C is shared by coordinate."""
+    cov = world.markov().cov.copy()
+    a, b, c = slice(0, 32), slice(32, 48), slice(48, 80)
+    left = np.diag(cov[a, a] - cov[a, b] @ np.linalg.solve(cov[b, b], cov[b, a])).mean()
+    for rows, columns in ((a, c), (c, a)):
+        cov[rows, columns] += part * left * np.eye(32)
+    return GaussianTriple(world.mean, cov, world.dims)
+
+
+believed = {
+    "exact ratio": lambda world: world,
+    "twin's ratio": lambda world: world.markov(),
+    "guess: agrees": lambda world: guessed(world, 0.25),
+    "guess: opposite": lambda world: guessed(world, -0.25),
+}
+possible = {name: np.zeros((size.seeds, len(noises))) for name in believed}
 for seed in range(size.seeds):
     for k, noise in enumerate(noises):
         world = random_triple(np.random.default_rng(seed), shared=noise)
-        A, _, C = world.sample(np.random.default_rng(seed), size.check)
-        A, C = A.reshape(-1, 32, 32), C.reshape(-1, 32, 32)
-        for name, source in (("all", world), ("through B", world.markov())):
-            scores = np.stack(
-                [source.log_ratio(u, v) for u, v in zip(A, C, strict=True)]
-            )
-            possible[name][seed, k] = retrieval_accuracy(scores)
+        check = world.sample(np.random.default_rng(seed), size.check)
+        for name, belief in believed.items():
+            found_by = by_ratio(belief(world), check)
+            possible[name][seed, k] = retrieval_accuracy(found_by)
+print("noise          " + "".join(f"{noise:6.0f}" for noise in noises))
+for name, values in possible.items():
+    print(f"{name:15s}" + "".join(f"{mean:6.2f}" for mean in values.mean(axis=0)))
 
-fig, ax = plt.subplots(figsize=(6.4, 3.0))
-figures.band(ax, noises, possible["all"], figures.COLORS["exact"], "exact ratio")
-figures.band(ax, noises, possible["through B"], figures.COLORS["fourth"], "through B")
-for name, color, side in (
-    ("supervised", "third", "left"),
-    ("shared, direct", "ours", "right"),
+# %% tags=["hide-input"]
+fig, ax = plt.subplots(figsize=(6.4, 3.3))
+for (name, values), color, style, rise in zip(
+    possible.items(),
+    ("exact", "fourth", "fifth", "second"),
+    ("-", "-", "--", ":"),
+    (7, 0, -7, 6),
+    strict=True,
 ):
-    means = [accuracy[name][part].mean() for part in (clean, noisy)]
-    ax.plot([0, 4], means, "o", color=figures.COLORS[color], ms=7)
-    figures.direct_label(
-        ax, 4, means[1], f"   {name}   ", figures.COLORS[color], (0, 0), ha=side
-    )
+    ink = figures.COLORS[color]
+    figures.band(ax, noises, values, ink, ls=style)
+    figures.direct_label(ax, 8, values[:, -1].mean(), name, ink, (6, rise))
+for name, color, side, marker in (
+    ("supervised", "third", "right", "s"),
+    ("shared, direct", "ours", "right", "o"),
+):
+    ink, means = figures.COLORS[color], found[name]
+    ax.plot([0, 4], means[:2], marker, color=ink, ms=6)
+    ax.plot([4], means[2:], marker, color=ink, mfc="none", mew=1.5, ms=10)
+    figures.direct_label(ax, 4, means[1], f"{name}     ", ink, (0, 0), ha=side)
 ax.set(
     xlabel="standard deviation of the noise that A and C share",
     ylabel="true partner found",
+    ylim=(0, 1.08),
 )
-ax.set_ylim(0, 1.05)
 here.show(
     fig,
-    alt="Accuracy against the size of the shared noise. The exact ratio stays at one; what passes "
-    "through B falls from one to below 0.4 at noise 8. Without shared noise both learned models lie "
-    "near 0.95. At noise 4 the supervised one is at 0.88, the shared one at 0.63; what passes through B "
-    "allows 0.8.",
-    caption="Lines: what is possible, exactly. Dots: learned (at 0 they coincide). At noise 4 about half "
-    "of what the shared model misses the captions could not tell it; the rest are its own errors.",
+    alt="Accuracy against the size of the shared noise. The exact ratio stays at one; "
+    "the "
+    "twin's ratio falls from one to below 0.4 at noise 8. The guess that a quarter is "
+    "shared stays near one, the opposite guess falls fastest. At noise 4 the "
+    "supervised "
+    f"model is at {found['supervised'][1]:.2f} with shared noise and at "
+    f"{found['supervised'][2]:.2f} in the twin, the shared model at "
+    f"{found['shared, direct'][1]:.2f} and {found['shared, direct'][2]:.2f}.",
+    caption="Lines: retrieval by known ratios where noise is shared. Dots: learned "
+    "models, filled where noise is shared, hollow in the twin. The two of the shared "
+    "model coincide; in the twin the supervised model (hollow square) falls below it.",
 )
 
 # %% [markdown]
+# The right guess is worth nearly all that was missed, the opposite one costs most of what there was, and no pair
+# $(A,B)$ or $(B,C)$ tells which is right. What the shared model lacks to the twin's ratio are its own errors. In the
+# twin it even finds more partners than the supervised model: captions say where $A$ and $C$ come from, and the
+# supervised model never sees one.
+#
 # ## Play: the law and its samples
 #
 # Choose how sharp the critics are (τ) and how many captions you have. Line: the law. Dots: equation
@@ -568,32 +829,37 @@ sharpness, bank_sizes = [2, 8, 32], [10, 1_000, 10_000]
 play_bank = on_sphere(np.random.default_rng(5), bank_sizes[-1], 8)
 angles = np.arccos(np.linspace(-1, 1, 15))
 around = np.cos(angles)[:, None] * np.eye(8)[0] + np.sin(angles)[:, None] * np.eye(8)[1]
+sampled = {
+    (tau, n): method.lse_scores(
+        tau * play_bank[:n, :1].T, tau * play_bank[:n] @ around.T
+    )[0]
+    for tau in sharpness
+    for n in bank_sizes
+}
 
-
-def play(tau, n):
-    bank = play_bank[:n]
-    sampled = method.lse_scores(tau * bank[:, 0][None], tau * bank @ around.T)[0]
-    return sampled, method.sphere_bridge(np.cos(angles), tau, 8)
+# %% tags=["hide-input"]
 
 
 def frame(tau, n):
-    sampled, exact = play(tau, n)
+    law = method.sphere_bridge(np.cos(angles), tau, 8)
     fig, ax = plt.subplots(figsize=(6.4, 2.8))
-    ax.plot(np.cos(angles), exact, color=figures.COLORS["exact"])
-    ax.plot(np.cos(angles), sampled, "o", color=figures.COLORS["ours"])
+    ax.plot(np.cos(angles), law, color=figures.COLORS["exact"])
+    ax.plot(np.cos(angles), sampled[tau, n], "o", color=figures.COLORS["ours"])
     ax.set(xlabel="cosine of A and C", ylabel="log ratio")
-    ax.set_title(f"largest error {np.abs(sampled - exact).max():.2f} nats")
+    ax.set_title(f"largest error {np.abs(sampled[tau, n] - law).max():.2f} nats")
     return fig
 
 
+def describe(tau, n):
+    miss = sampled[tau, n] - method.sphere_bridge(np.cos(angles), tau, 8)
+    return (
+        f"The law's curve at tau {tau} and scores from {n} captions; the largest error "
+        f"is {np.abs(miss).max():.2f} nats."
+    )
+
+
 here.explore(
-    {"τ": sharpness, "captions": bank_sizes},
-    frame,
-    alt=lambda tau, n: (
-        f"The law's curve at tau {tau} and scores from {n} captions; the largest error is "
-        f"{np.abs(np.subtract(*play(tau, n))).max():.2f} nats."
-    ),
-    start=(1, 1),
+    {"τ": sharpness, "captions": bank_sizes}, frame, alt=describe, start=(1, 1)
 )
 
 # %% [markdown]
@@ -603,53 +869,151 @@ here.explore(
 #
 # ## What the paper claims, checked
 #
-# We know the paper's results from its abstract, its code and public reviews; where a bound is "ours"
-# it was set from an early prototype before this run. One measurement was made finer after a first look: the
-# power of the bank's size is fitted to twenty banks; with five its interval reached just beyond the bound.
+# We know the paper's results from its abstract, its code and public reviews, which give no numbers for the
+# synthetic world. Where a bound is "ours" it was set from an early prototype of 800 steps before this run; that of
+# the control was set to match the intervals of the others, before this run but after it was known that the control had
+# acquitted the sharing. One measurement was made finer after a first look: the power of the bank's size is fitted to
+# twenty banks; with five its interval reached just beyond the bound.
 
-# %%
+# %% tags=["hide-input"]
 exact = {"paper": "—", "bound_from": "oracle", "kind": "exact"}
-banks = exact | {"kind": "statistical", "covers": "banks"}
+over_banks = exact | {"kind": "statistical", "covers": "banks"}
 paper = {
     "bound_from": "paper",
     "kind": "statistical",
     "covers": "worlds, data, initialisation",
 }
 ours = paper | {"bound_from": "prototype"}
-plain, joined, best = (
+direct_, joined, best = (
     accuracy[k] for k in ("shared, direct", "separate, LSE", "supervised")
 )
-here.claim("identity", "Finite alphabet, A and C independent given B: equation (1) is exact "
-           "(largest error)", measured=errors["independent given B"], bound="<= 1e-12", **exact)  # fmt: skip
-here.claim("identity_needs_independence", "The same with sharing beside B: it is not",
-           measured=errors["windy"], bound="> 0.1", **exact | {"bound_from": "prototype"})  # fmt: skip
-here.claim("bank_rate", "Exact critics: the error falls with the bank's size to this power",
-           measured=slopes, bound="in [-0.6, -0.4]", **banks)  # fmt: skip
-here.claim("sharing_floor", "Exact critics, shared noise: error of the largest bank over its closed "
-           "form", measured=misses[0.8][:, -1] / floors[0.8], bound="in [0.9, 1.1]", **banks)  # fmt: skip
-here.claim("law", "Formula of the law against 400,000 samples (largest difference, nats)",
-           measured=formula_gap, bound="<= 0.005", **exact)  # fmt: skip
-here.claim("law_increases", "The law increases with the cosine (smallest step on a grid)",
-           measured=min(slopes_of_law), bound="> 0", **exact | {"paper": "increasing"})  # fmt: skip
-here.claim("direct_works", "Accuracy of the shared model's plain cosine (chance 0.031)",
-           paper="works", measured=plain[clean], bound="> 0.85", null=1 / 32, **ours)  # fmt: skip
-here.claim("direct_near_supervised", "The same over the supervised model's", paper="about 1",
-           measured=plain[clean] / best[clean], bound="> 0.9", null=1 / 32, **paper)  # fmt: skip
-here.claim("same_ranking", "Rank correlation of direct and LSE scores, shared model",
-           paper="monotone", measured=agree[clean], bound="> 0.9", null=0.0, **paper)  # fmt: skip
-here.claim("separate_direct_fails", "Accuracy of the plain cosine between separate models",
-           paper="chance", measured=accuracy["separate, direct"][clean], bound="< 0.1", **paper)  # fmt: skip
-here.claim("separate_lse_works", "Accuracy of LSE between separate models",
-           paper="works", measured=joined[clean], bound="> 0.4", null=1 / 32, **ours)  # fmt: skip
-here.claim("separate_lse_near_supervised", "The same over the supervised model's", paper="near 1",
-           measured=joined[clean] / best[clean], bound="> 0.9", null=1 / 32, **paper,
-           reason="With learned factors near 30 only a few of 1,000 captions carry the average; "
-           "accuracy still rises at 5,000.")  # fmt: skip
-here.claim("sharing_hurts", "Shared noise: accuracy of the supervised model minus the shared model's",
-           paper="degrades", measured=best[noisy] - plain[noisy], bound="> 0.15", null=0.0, **ours)  # fmt: skip
+here.claim(
+    "identity",
+    "Finite alphabet, A and C independent given B: equation (1) is exact (largest "
+    "error)",
+    measured=errors["independent given B"],
+    bound="<= 1e-12",
+    **exact,
+)
+here.claim(
+    "identity_needs_independence",
+    "The same with sharing beside B: it is not",
+    measured=errors["windy"],
+    bound="> 0.1",
+    **exact | {"bound_from": "prototype"},
+)
+here.claim(
+    "bank_rate",
+    "Exact critics: the error falls with the bank's size to this power",
+    measured=slopes,
+    bound="in [-0.6, -0.4]",
+    **over_banks,
+)
+here.claim(
+    "sharing_floor",
+    "Exact critics, shared noise: error of the largest bank over its closed form",
+    measured=misses[0.8][:, -1] / floors[0.8],
+    bound="in [0.9, 1.1]",
+    **over_banks,
+)
+here.claim(
+    "law",
+    "Formula of the law against 400,000 samples (largest difference, nats)",
+    measured=formula_gap,
+    bound="<= 0.005",
+    **exact,
+)
+here.claim(
+    "law_increases",
+    "The law increases with the cosine (smallest step on a grid)",
+    measured=min(np.diff(g).min() for g in laws.values()),
+    bound="> 0",
+    **exact | {"paper": "increasing", "bound_from": "paper"},
+)
+here.claim(
+    "direct_works",
+    "Accuracy of the shared model's plain cosine (chance 0.031)",
+    paper="works",
+    measured=direct_[clean],
+    bound="> 0.85",
+    **ours,
+)
+here.claim(
+    "direct_near_supervised",
+    "The same over the supervised model's",
+    paper="about 1 (figures)",
+    measured=direct_[clean] / best[clean],
+    bound="> 0.9",
+    **ours,
+)
+here.claim(
+    "same_ranking",
+    "Rank correlation of direct and LSE scores, shared model, largest bank",
+    paper="1 (theory)",
+    measured=agree,
+    bound="> 0.9",
+    **ours,
+)
+here.claim(
+    "separate_direct_fails",
+    "Accuracy of the plain cosine between separate models (chance 0.031)",
+    paper="chance",
+    measured=accuracy["separate, direct"][clean],
+    bound="< 0.1",
+    **ours,
+)
+here.claim(
+    "separate_lse_works",
+    "Accuracy of LSE between separate models, bank of 1,000",
+    paper="works",
+    measured=joined[clean],
+    bound="> 0.4",
+    **ours,
+)
+here.claim(
+    "separate_lse_near_supervised",
+    "The same over the supervised model's",
+    paper="near 1 (figures)",
+    measured=joined[clean] / best[clean],
+    bound="> 0.9",
+    null=1 / 32,
+    **paper,
+    reason="Of 1,000 captions one or two count. With 100,000 the ratio is "
+    f"{np.mean(curves['separate'][:, -1] / best[clean]):.2f}; the rest is that "
+    "separately "
+    "learned critics of eight numbers are not log ratios.",
+)
+here.claim(
+    "noise_hurts",
+    "What the shared model loses from nothing shared to shared noise",
+    paper="above 0 (figures)",
+    measured=direct_[clean] - direct_[sharing],
+    bound="> 0",
+    **paper,
+)
+here.claim(
+    "sharing_costs_nothing",
+    "Of this, what sharing itself costs: the shared model in the twin minus with "
+    "sharing",
+    paper="—",
+    measured=direct_[twin] - direct_[sharing],
+    bound="in [-0.05, 0.05]",
+    **ours,
+)
+here.claim(
+    "sharing_helps_who_sees_pairs",
+    "What sharing gives the supervised model: with shared noise minus in the twin",
+    paper="—",
+    measured=best[sharing] - best[twin],
+    bound="> 0.15",
+    **ours,
+)
 here.conclude()
 
 # %% [markdown]
+# The last three rows belong together. The paper takes the fall of the first as the price of the broken assumption. The
+# control says that the noise itself has that price, and that sharing helps only who sees pairs of $A$ and $C$.
+#
 # ## What differs from the paper
 #
 # 1. **Temperature in the LSE.** The released code leaves the learned factor out of (1) although it trains
@@ -659,12 +1023,13 @@ here.conclude()
 # 3. **Encoders.** Paper: layers of the input's width, half of it, and 8, with batch normalisation. Here:
 #    32, 16 and 8 for every modality, no normalisation, inputs divided by one standard deviation.
 # 4. **Training.** Paper: 32 epochs of 5,000 pairs, batches of 64 (about 2,500 steps), Adam with step size
-#    0.01, cut to a tenth at the end. Here: 800 steps, 0.003, constant; `gpu` has 2,500.
+#    0.01, cut to a tenth at the end. Here: 2,400 steps, 0.003, constant.
 # 5. **Factor.** Paper: learned, starting near 1. Here: learned, starting at $1/0.07$.
 # 6. **Seeds.** Paper: 20. Here: 5 (`gpu` has 20).
 # 7. **Check data.** Always fresh here. In the released notebook the unconscious model seems to be
 #    scored on training points.
-# 8. **Left out.** Images with sounds (CLIP, CLAP and LanguageBind on AudioSet), and navigation by
+# 8. **Shared noise.** Paper: several sizes, from 0 to 32. Here: one, with its twin as a control, which the paper has not.
+# 9. **Left out.** Images with sounds (CLIP, CLAP and LanguageBind on AudioSet), and navigation by
 #    language, where states are the shared modality between actions and instructions.
 #
 # What the toy does not show: whether real representations are uniform (the paper's tests do not
@@ -676,11 +1041,11 @@ here.conclude()
 # goalward run unconscious_learner --scale gpu
 # ```
 #
-# runs this chapter with 20 seeds and 2,500 steps (no such run is recorded yet). On AudioSet, public
+# runs this chapter with 20 seeds and a bank of a million captions (no such run is recorded yet). On AudioSet, public
 # reviews of the paper quote, for images to sounds among models trained apart, Recall@10 of 14% by direct
 # comparison and 62% by LSE; for LanguageBind, trained jointly, 70% direct and 58% by LSE, rising to 70% with
 # half a million captions in the bank. In our small world the picture is the same: joint models compare
-# directly, separate ones need the bank, and the bank is never large enough.
+# directly, separate ones need the bank, and with a large bank the LSE of a joint model comes up to its cosine.
 #
 # ## Exercises
 #

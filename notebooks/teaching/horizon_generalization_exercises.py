@@ -7,8 +7,8 @@
 # one, score a policy exactly, put a network in the table's place, and then run the experiment.
 #
 # - Use NumPy and JAX, in any style: loops or not. `goalward` itself is not there when you are graded.
-# - Your functions get NumPy arrays and plain numbers. They return arrays or numbers and have 10
-#   seconds a call.
+# - Your functions get NumPy arrays and plain numbers and leave them as they are. They return arrays
+#   or numbers and have 10 seconds a call.
 # - Write your answer in place of the line that raises `NotImplementedError`, then run the check
 #   below it. No message means that the check passes.
 # - When you hand in, further checks with other sizes and seeds decide about most of the points. At

@@ -8,8 +8,9 @@
 #
 # - Use NumPy and JAX (`np`, `jax`, `jnp` are there), nothing else; `goalward` itself is not
 #   available.
-# - Your functions get NumPy arrays and plain numbers and return arrays or numbers. How you write them
-#   is up to you: loops or none, other names inside, extra helper functions.
+# - Your functions get NumPy arrays and plain numbers and return arrays or numbers. Leave the
+#   arguments as they are. How you write the functions is up to you: loops or none, other names
+#   inside, extra helper functions.
 # - Run the cell under each exercise: it prints nothing if all is well, and says what is wrong if not.
 #   `goalward assignments check NOTEBOOK` does the same for the whole notebook.
 # - Hidden tests use other numbers, sizes and seeds. A call may take 10 seconds and 2 GB. Answers in

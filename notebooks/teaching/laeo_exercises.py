@@ -110,8 +110,9 @@ for _states, _actions, _k in ((4, 3, 6), (1, 2, 1), (3, 3, 3)):
     }
     for _how, _truth in _expected.items():
         expect.close(score_examples(_f.copy(), _w.copy(), _how), _truth, f"the {_how}")
-    # the same number added to a row's logits is added to its score
-    for _size in (1990.0, -1990.0):
+    # a number added to a row's logits is added to its score, whatever the other rows are
+    _sign = (-1.0) ** np.arange(_states * _actions).reshape(_states, _actions, 1)
+    for _size in (1990.0, -1990.0, 1990.0 * _sign, -1990.0 * _sign):
         _row = _size + rng.normal(size=(_states, _actions, 1))
         expect.close(
             score_examples(_f + _row, _w.copy(), "log-mean-exp") - _row[..., 0],
@@ -119,6 +120,15 @@ for _states, _actions, _k in ((4, 3, 6), (1, 2, 1), (3, 3, 3)):
             "the log-mean-exp of logits near 2,000 in size, that size taken away",
             atol=2e-3,
         )
+# within a row, too, logits may lie 4,000 apart
+_f = np.array([[[2000.0, -2000.0, 0.0], [-2000.0, -1999.0, 1.0]]])
+_w = np.array([0.2, 0.5, 0.3])
+expect.close(
+    score_examples(_f.copy(), _w.copy(), "log-mean-exp"),
+    [[2000 + math.log(0.2), 1 + math.log(0.3)]],
+    "the log-mean-exp of logits 4,000 apart",
+    atol=2e-3,
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -133,7 +143,9 @@ for _states, _actions, _k in ((4, 3, 6), (1, 2, 1), (3, 3, 3)):
 #   `examples` success examples (positives) and all `recorded` recorded states (negatives). In the
 #   chapter both classes had the same weight; here each single state has.
 # - `ratio_from_unlabelled(D, prior)`: positive-unlabelled learning that was told the share `prior`
-#   of successes among the recordings.
+#   of successes among the recordings. Its best probability is not a comparison of two classes: it is
+#   the chance $p(e{=}1\mid s)$ that the state is a success. Bayes' rule, as in the chapter, says how
+#   that is related to the ratio.
 #
 # <details><summary>Hint 1</summary>
 #

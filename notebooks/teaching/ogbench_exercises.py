@@ -1,17 +1,20 @@
 # %% [markdown]
 # # Exercises: OGBench
 #
-# This assignment belongs to the chapter [OGBench](ogbench.ipynb); keep it open beside you. 4 exercises,
-# 20 points, about 90 minutes. You compute the expectile of the implicit agents, the exact distribution
-# of sampled goals, the distances that QRL converges to, and transitions from the benchmark's files.
+# This assignment belongs to the chapter [OGBench](ogbench.ipynb); keep it open beside
+# you. 4 exercises, 20 points, about 90 minutes. You compute the expectile of the
+# implicit agents, the exact distribution of sampled goals, the distances that QRL
+# converges to, and transitions from the benchmark's files.
 #
 # The rules:
 #
 # - Use NumPy and JAX only, not `goalward`. Loops or not: any correct style passes.
-# - Your functions get NumPy arrays and plain numbers, and return arrays or numbers. Leave the
-#   arguments as they are. One call may take 10 seconds.
-# - Run the check cell under each exercise. Further checks are hidden and use other sizes and seeds.
-# - `goalward assignments check` followed by this notebook's name says at home where you stand.
+# - Your functions get NumPy arrays and plain numbers, and return arrays or numbers.
+#   Leave the arguments as they are. One call may take 10 seconds.
+# - Run the check cell under each exercise. Further checks are hidden and use other
+#   sizes and seeds.
+# - `goalward assignments check` followed by this notebook's name says at home where you
+#   stand.
 
 # %% nbgrader={"grade": false, "grade_id": "given", "locked": true, "schema_version": 3, "solution": false, "task": false}
 import jax  # noqa: F401
@@ -26,8 +29,9 @@ terminals = np.array([False, False, True, False, True])
 #
 # *easy · 15 minutes · 4 points*
 #
-# Numbers `x` (n,) with weights `w` (n,), not negative and not all zero, and $0<\kappa<1$. Return the
-# number $v$ at which the pulls from above and below are in balance,
+# Numbers `x` (n,) with weights `w` (n,), not negative and not all zero, and
+# $0<\kappa<1$. Return the number $v$ at which the pulls from above and below are in
+# balance,
 #
 # $$\kappa\sum_{x_i>v}w_i\,(x_i-v)=(1-\kappa)\sum_{x_i<v}w_i\,(v-x_i).$$
 #
@@ -35,14 +39,15 @@ terminals = np.array([False, False, True, False, True])
 #
 # <details><summary>Hint 1</summary>
 #
-# The left side falls as $v$ grows, the right side rises. Between which two numbers must $v$ lie?
+# The left side falls as $v$ grows, the right side rises. Between which two numbers must
+# $v$ lie?
 #
 # </details>
 #
 # <details><summary>Hint 2</summary>
 #
-# Halve that interval until it is short. Or: for a guess of $v$ the weights are known, and then $v$ is
-# a weighted mean; repeat.
+# Halve that interval until it is short. Or: for a guess of $v$ the weights are known,
+# and then $v$ is a weighted mean; repeat.
 #
 # </details>
 
@@ -96,8 +101,18 @@ def _by_candidates(x, w, kappa):
 
 
 rng = hidden.rng("expectile")
-for _n, _kappa in ((1, 0.7), (5, 0.9), (8, 0.2), (30, 0.5), (12, 0.99)):
+for _n, _kappa in (
+    (1, 0.7),
+    (5, 0.9),
+    (8, 0.2),
+    (30, 0.5),
+    (12, 0.99),
+    (28, 1 - 1e-8),  # large numbers ever rarer: reweighting takes 20 rounds
+):
     _x, _w = rng.normal(size=_n) * 3 - 5, rng.uniform(0.1, 2.0, size=_n)
+    if _n == 28:
+        _rank = rng.permutation(_n)
+        _x, _w = 1000 * 1.5 ** (_rank - 28.0) * rng.uniform(0.99, 1), 2.5**-_rank
     _answer = expectile(_x.copy(), _w.copy(), _kappa)
     expect.close(
         _answer,
@@ -111,15 +126,17 @@ for _n, _kappa in ((1, 0.7), (5, 0.9), (8, 0.2), (30, 0.5), (12, 0.99)):
 #
 # *medium · 25 minutes · 5 points*
 #
-# Episodes lie end to end; `terminals[j]` is true in the last row of each. For a row $i$ whose episode
-# ends in row $e$, the benchmark draws the *row* of a goal in one of three ways:
+# Episodes lie end to end; `terminals[j]` is true in the last row of each. For a row $i$
+# whose episode ends in row $e$, the benchmark draws the *row* of a goal in one of three
+# ways:
 #
 # - with probability `p_current`: row $i$ itself;
 # - with probability `p_future`: row $\min(i+k,\,e)$, where $k\ge1$ is geometric,
 #   $\Pr(k)=(1-\gamma)\gamma^{k-1}$;
 # - otherwise: any row of the whole data set, all equally likely.
 #
-# Return the exact table `G[i, j]`, the probability that row `j` is drawn for row `i`, shape (N, N).
+# Return the exact table `G[i, j]`, the probability that row `j` is drawn for row `i`,
+# shape (N, N).
 #
 # <details><summary>Hint 1</summary>
 #
@@ -178,6 +195,7 @@ for _lengths, _gamma, _current, _future in (
     ((7,), 0.6, 0.0, 1.0),
     ((2, 2), 0.3, 1.0, 0.0),
     ((4, 6), 0.8, 0.0, 0.0),
+    ((5, 2), 0.999, 0.1, 0.6),
 ):
     _lengths = [int(v) for v in rng.permutation(_lengths)]
     _terminals = np.concatenate([np.arange(v) == v - 1 for v in _lengths])
@@ -186,11 +204,11 @@ for _lengths, _gamma, _current, _future in (
     for _length in _lengths:
         for _i in range(_length):
             _table[_first + _i, _first + _i] += _current
-            for _k in range(1, 2000):  # a long sum, cut back to the end
-                _j = min(_i + _k, _length - 1)
-                _table[_first + _i, _first + _j] += (
-                    _future * (1 - _gamma) * _gamma ** (_k - 1)
-                )
+            _left = _future
+            for _j in range(_i + 1, _length - 1):  # stop here, or go on
+                _table[_first + _i, _first + _j] += _left * (1 - _gamma)
+                _left *= _gamma
+            _table[_first + _i, _first + _length - 1] += _left
         _first += _length
     expect.close(
         goal_table(_terminals.copy(), _gamma, _current, _future),
@@ -204,10 +222,11 @@ for _lengths, _gamma, _current, _future in (
 #
 # *medium · 20 minutes · 5 points*
 #
-# `states` (m,) and `next_states` (m,) are recorded steps between states $0\dots n-1$. Return the largest
-# table $d(s,g)$, shape (n, n), with $d(s,s)=0$, at most 1 for each recorded step, and no detour shorter
-# than the direct way. Where no chain of recorded steps leads from $s$ to $g$ nothing bounds the
-# distance: write the number `far` there.
+# `states` (m,) and `next_states` (m,) are recorded steps between states $0\dots n-1$.
+# Return the largest table $d(s,g)$, shape (n, n), with $d(s,s)=0$, at most 1 for each
+# recorded step, and no detour shorter than the direct way. Where no chain of recorded
+# steps leads from $s$ to $g$ nothing bounds the distance: write the number `far` there,
+# which may be any number, $-1$ for example.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -224,7 +243,7 @@ for _lengths, _gamma, _current, _future in (
 
 # %% nbgrader={"grade": false, "grade_id": "fit_qrl_tabular", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def fit_qrl_tabular(states, next_states, n, far):
-    """Distances d (n, n) from recorded steps (m,), (m,); `far` where no way is known."""
+    """Distances d (n, n) from recorded steps; `far` where no way is known."""
     ### BEGIN SOLUTION
     d = np.full((n, n), np.inf)
     d[states, next_states] = 1.0
@@ -251,13 +270,19 @@ expect.close(
 from goalward.course.assignments import hidden
 
 rng = hidden.rng("fit_qrl_tabular")
-for _n, _m, _far in ((6, 9, 50.0), (15, 30, 99.0), (25, 24, 1000.0), (4, 1, 7.5)):
-    if _n == 25:  # one long chain through all states, shuffled
+for _n, _m, _far in (
+    (6, 9, 50.0),
+    (15, 30, -1.0),
+    (25, 24, 1000.0),
+    (12, 11, 4.5),  # nearer than some true distances
+    (4, 1, 7.5),
+):
+    if _m == _n - 1:  # one long chain through all states, shuffled
         _order = rng.permutation(_n)
         _from, _to = _order[:-1], _order[1:]
     else:
         _from, _to = rng.integers(_n, size=_m), rng.integers(_n, size=_m)
-    _d = np.full((_n, _n), _far)
+    _d = np.full((_n, _n), np.inf)
     for _s in range(_n):  # breadth first
         _d[_s, _s], _front, _steps = 0.0, {_s}, 0
         while _front:
@@ -265,12 +290,12 @@ for _n, _m, _far in ((6, 9, 50.0), (15, 30, 99.0), (25, 24, 1000.0), (4, 1, 7.5)
             _front = {
                 int(y) for x, y in zip(_from, _to, strict=True) if int(x) in _front
             }
-            _front = {y for y in _front if y != _s and _d[_s, y] == _far}
+            _front = {y for y in _front if np.isinf(_d[_s, y])}
             for _y in _front:
                 _d[_s, _y] = _steps
     expect.close(
         fit_qrl_tabular(_from.copy(), _to.copy(), _n, _far),
-        _d,
+        np.where(np.isinf(_d), _far, _d),
         f"the distances between {_n} states, against breadth-first search",
     )
 ### END HIDDEN TESTS
@@ -280,17 +305,19 @@ for _n, _m, _far in ((6, 9, 50.0), (15, 30, 99.0), (25, 24, 1000.0), (4, 1, 7.5)
 #
 # *hard · 30 minutes · 6 points*
 #
-# In the benchmark's files each episode has one row more than it has transitions: the last row holds the
-# last observation, and its action means nothing. Given `observations` (N, d), `actions` (N, k) and
-# `terminals` (N,), return four arrays `(rows, next_rows, next_observations, compact)`:
+# In the benchmark's files each episode has one row more than it has transitions: the
+# last row holds the last observation, and its action means nothing. Given
+# `observations` (N, d), `actions` (N, k) and `terminals` (N,), return four arrays
+# `(rows, next_rows, next_observations, compact)`:
 #
 # - `rows` (M,): the rows that begin a transition, in order;
-# - `next_rows` (N,): for *every* row the row of the next observation; the last row of an episode is
-#   its own next;
+# - `next_rows` (N,): for *every* row the row of the next observation; the last row of
+#   an episode is its own next;
 # - `next_observations` (M, d): what follows each of `rows`;
 # - `compact` (N,): 1.0 where a row's action is valid, else 0.0.
 #
-# The file may be cut off: if its last row is not terminal, treat it as the end of its episode.
+# Row numbers are integers, so that one can index with them. The file may be cut off: if
+# its last row is not terminal, treat it as the end of its episode.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -307,7 +334,7 @@ for _n, _m, _far in ((6, 9, 50.0), (15, 30, 99.0), (25, 24, 1000.0), (4, 1, 7.5)
 
 # %% nbgrader={"grade": false, "grade_id": "transitions", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def transitions(observations, actions, terminals):
-    """(rows (M,), next_rows (N,), next_observations (M, d), compact (N,)) from a compact file."""
+    """(rows, next_rows, next_observations, compact) from a compact file."""
     ### BEGIN SOLUTION
     last = terminals.astype(bool).copy()
     last[-1] = True
@@ -334,6 +361,8 @@ for _part, _expected, _name in zip(
     expect.close(
         _part, _expected, _name, hint="3 and 2 stand beside each other by accident only"
     )
+for _part, _name in zip(_found, ("rows", "next_rows"), strict=False):
+    assert np.asarray(_part).dtype.kind in "iu", f"{_name} should be integers"
 
 # %% nbgrader={"grade": true, "grade_id": "transitions-hidden", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 # Hidden tests stand here when this is graded: other numbers, sizes and seeds.
@@ -374,4 +403,6 @@ for _lengths, _cut in (
         strict=True,
     ):
         expect.close(_part, _expected, _name + (", file cut off" if _cut else ""))
+    for _part, _name in zip(_found, ("rows", "next_rows"), strict=False):
+        assert np.asarray(_part).dtype.kind in "iu", f"{_name} should be integers"
 ### END HIDDEN TESTS

@@ -286,6 +286,25 @@ for _ in range(3):
 _sure, _surely = 30 * np.eye(5), 30 * np.eye(5, 8)
 _given = two_term_loss(_sure.copy(), _surely.copy(), _surely.copy(), _gamma)
 expect.close(_given, 0.0, "if the critic is sure and right, the loss")
+
+
+def _log_softmax(rows):
+    shifted = rows - rows.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+# Logits that differ by thousands, within rows and between them: e^-1000 is 0, its logarithm is not.
+_near, _far, _weigh = (
+    1000.0 * _rng.uniform(-1, 1, size=shape) for shape in ((5, 5), (5, 8), (5, 8))
+)
+_own, _ahead = np.diag(_log_softmax(_near)), np.exp(_log_softmax(_weigh))
+_right = -np.mean(
+    (1 - _gamma) * _own + _gamma * (_ahead * _log_softmax(_far)).sum(axis=1)
+)
+_given = two_term_loss(_near.copy(), _far.copy(), _weigh.copy(), _gamma)
+expect.close(
+    _given, _right, "with logits that lie a thousand apart, the loss", rtol=1e-4
+)
 ### END HIDDEN TESTS
 
 # %% [markdown]

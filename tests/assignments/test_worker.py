@@ -84,8 +84,16 @@ def test_what_encode_does_not_make_is_refused(message: Any) -> None:
 def test_a_call_gives_what_a_direct_call_gives() -> None:
     code = """
 def f(x, *, scale):
-    x *= scale
+    x = x * scale
     return {"sum": x.sum(), "x": (x, None)}
+def keeps(x, y):
+    return x, y
+def writes(x, y):
+    x[0] = 1.0
+    return x
+def sorts(x, y):
+    y.sort()
+    return x
 """
     x = np.arange(4.0)
     with Student([("f", code)], sandbox.PLAIN) as student:
@@ -94,9 +102,17 @@ def f(x, *, scale):
             student.call("f", [], {})
         with pytest.raises(sandbox.Failed, match="no function g"):
             student.call("g", [], {})
+        nothing = np.array([np.nan, -0.0])
+        student.call("keeps", [nothing, float("nan")], {})
+        for name, y in (("writes", [1, 2]), ("sorts", [2, 1])):
+            with pytest.raises(sandbox.Failed, match="changed in place"):
+                student.call(name, [nothing, y], {})
+            with pytest.raises(sandbox.Failed, match="changed in place"):
+                student.call(name, [nothing], {"y": y})
+        student.call("sorts", [nothing, [1, 2]], {})
     assert answer["sum"] == 12
     np.testing.assert_array_equal(answer["x"][0], [0, 2, 4, 6])
-    np.testing.assert_array_equal(x, np.arange(4.0))  # the student wrote into a copy
+    np.testing.assert_array_equal(x, np.arange(4.0))
 
 
 RIGHT_IN_A_NOTEBOOK = {

@@ -58,8 +58,12 @@ def by_hand(params, held, target, batch):
     return value, actor
 
 
-def test_an_update_by_hand():
+@pytest.mark.parametrize("apart", [0.0, -40.0])
+def test_an_update_by_hand(apart):
+    """With the second target far below the first, their mean would choose the other weight."""
     state = random_state(AGENT, BATCH)
+    held = state.target_params["value"]["params"]["NormalizedMLP_0"]["Dense_2"]
+    held["bias"] = held["bias"].at[1].add(apart)
     metrics, gradient, after = plain_update(AGENT, state, BATCH)
     batch, target = double(BATCH), double(state.target_params)
     value, actor = by_hand(double(state.params), double(state.params), target, batch)

@@ -1,52 +1,97 @@
 """The built book in a real headless browser: it opens, moves and can be read by everyone."""
 
-import fcntl
-import functools
-import http.server
-import threading
-from collections.abc import Iterator
+import html.parser
+import re
 from pathlib import Path
+from urllib.parse import unquote, urldefrag
 
 import pytest
 import yaml
 from playwright import sync_api as playwright
 
+import rotation
 from goalward.course.book.api import ROOMS, page_of
-from goalward.course.book.build import MARK, build, toc_pages
+from goalward.course.book.build import toc_pages
+from visit import PHONE, Visit
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[2]
 AXE = Path(__file__).parent / "static" / "axe.min.js"
-WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 TOC = toc_pages(yaml.safe_load((ROOT / "book.yml").read_text(encoding="utf-8"))["toc"])
-ROOM_PAGES = [f"api/{page_of(room)}" for room in ROOMS]
+# The library's pages are long and all made alike: a fifth a day.
+ROOM_PAGES = [f"api/{page_of(room)}" for room in rotation.todays(list(ROOMS), 5)]
 PAGES = [*TOC, *ROOM_PAGES, "search"]
 CHAPTERS = [p for p in TOC if (ROOT / "notebooks" / f"{p}.ipynb").is_file()]
 
-# Of code, thousands of coloured words, one of each kind on each ground stays a word of its own:
-# the others would take axe most of its time and tell it nothing.
-PLAIN_CODE = """() => {
+# What axe looks at takes it milliseconds each. Of what is made alike, one stays: of coloured words
+# in code (the others become plain text), and of formulas, whose glyphs tell it nothing.
+FEWER = """() => {
   const seen = new Set();
-  const more = [...document.querySelectorAll(".highlight span")].filter(word => {
+  const again = (kind) => seen.has(kind) || !seen.add(kind);
+  for (const word of document.querySelectorAll(".highlight span")) {
     const box = word.closest("div.cell_input, div.cell_output, div.highlight");
-    const kind = word.className + "|" + box.className;
-    return !word.children.length && (seen.has(kind) || !seen.add(kind));
-  });
-  more.forEach(word => word.replaceWith(word.textContent));
+    if (!word.children.length && again(`${word.className}|${box.className}`)) {
+      word.replaceWith(word.textContent);
+    }
+  }
+  for (const formula of document.querySelectorAll("mjx-container")) {
+    if (again(`${formula.getAttribute("display")}|${formula.className}`)) {
+      formula.replaceChildren();
+    }
+  }
 }"""
+# Elements with text, one of each kind. What decides their colours, and the ground they stand on,
+# are tag, classes and style of each element on the way to them, and in tables odd or even.
+KINDS = """
+  const paths = new Map();
+  const path = (e) => {
+    if (!e || e === document.documentElement) return "";
+    if (!paths.has(e)) {
+      const row = e.tagName === "TR" ? [...e.parentNode.children].indexOf(e) % 2 : "";
+      const own = [e.tagName, e.getAttribute("class"), e.getAttribute("style"), row].join("|");
+      paths.set(e, `${path(e.parentElement)}>${own}`);
+    }
+    return paths.get(e);
+  };
+  const kinds = new Map();
+  for (const e of document.querySelectorAll("body *")) {
+    const says = [...e.childNodes].some((n) => n.nodeType === Node.TEXT_NODE && n.data.trim());
+    if (says && e.checkVisibility() && !kinds.has(path(e))) kinds.set(path(e), e);
+  }
+"""
 # Serious and critical only: what keeps somebody from reading the page.
-RUN_AXE = """async (rules) => {
-  const found = await axe.run(document,
-    {resultTypes: ["violations"], preload: false, ...(rules && {runOnly: rules})});
-  return found.violations
+TOLD = """
+  const told = (found) => found.violations
     .filter(v => ["serious", "critical"].includes(v.impact))
     .flatMap(v => v.nodes.slice(0, 3).map(n => v.id + ": " + n.html.slice(0, 150) + " | "
       + n.failureSummary.replace(/\\s+/g, " ").slice(0, 200)));
+  const options = {resultTypes: ["violations"], preload: false};
+  const byColour = ["color-contrast", "link-in-text-block"];
+"""
+WHOLE = f"""async () => {{
+  {TOLD} {KINDS}
+  const rules = Object.fromEntries(byColour.map(rule => [rule, {{enabled: false}}]));
+  return [...told(await axe.run(document, {{...options, rules}})),
+    ...told(await axe.run({{include: [...kinds.values()]}}, {{...options, runOnly: byColour}}))];
+}}"""
+# What the colours and the width of a page can change.
+BY_LOOKS = f"""async () => {{
+  {TOLD} {KINDS}
+  const scrolls = [...document.querySelectorAll("body *")].filter(e =>
+    (e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1)
+    && /auto|scroll/.test(getComputedStyle(e).overflow));
+  const include = [...kinds.values(), ...scrolls];
+  const runOnly = [...byColour, "scrollable-region-focusable"];
+  return told(await axe.run({{include}}, {{...options, runOnly}}));
+}}"""
+# Code and tables that need a wider column, once all that is folded is open.
+SIDEWAYS = """() => {
+  document.querySelectorAll("details").forEach(d => { d.open = true; });
+  const boxes = "pre, .pst-scrollable-table-container, .cell_output .output, .text_html > div";
+  return [...document.querySelectorAll(`.bd-content :is(${boxes})`)]
+    .filter(e => e.scrollWidth > e.clientWidth + 1)
+    .map(e => `${e.scrollWidth} > ${e.clientWidth} pixels: ${e.innerText.slice(0, 80)}`);
 }"""
-# What the colours and the width of a page can change. A room's page, long and made like the
-# others, is held against these only when it is dark and narrow.
-BY_LOOKS = ["color-contrast", "link-in-text-block", "scrollable-region-focusable"]
-READY = """() => !window.MathJax || !MathJax.startup || MathJax.startup.promise.then(() => true)"""
 FACTS = """() => ({
   h1: [...document.querySelectorAll("article h1")].length,
   math: document.querySelectorAll("span.math, div.math").length,
@@ -64,84 +109,64 @@ SETTLED = "() => new Promise(done => requestAnimationFrame(() => setTimeout(done
 OVERFLOW = "() => document.documentElement.scrollWidth - window.innerWidth"
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Path:
-    """The book of this repository, built once however many workers test it."""
-    shared = tmp_path_factory.getbasetemp()
-    if shared.name.startswith("popen-"):
-        shared = shared.parent
-    with (shared / "book.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        folder = shared / "book"
-        return folder if (folder / MARK).exists() else build(folder, quiet=True, root=ROOT)
-
-
-@pytest.fixture(scope="module")
-def address(site: Path) -> Iterator[str]:
-    """The site, served on this machine."""
-
-    class Silent(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Silent, directory=str(site))
-    )
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-class Visit:
-    """A page, and all that went wrong while it was open."""
-
-    def __init__(self, browser: playwright.Browser, home: str) -> None:
-        self.home = home
-        self.context = browser.new_context(viewport=WIDE, color_scheme="light")
-        self.page = self.context.new_page()
-        self.problems: list[str] = []
-        self.page.on("console", self._said)
-        self.page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
-        self.page.on("requestfailed", lambda r: self.problems.append(f"failed: {r.url}"))
-        self.page.on("response", self._answered)
-        self.page.on("request", self._asked)
-
-    def _said(self, message: playwright.ConsoleMessage) -> None:
-        if message.type == "error":
-            self.problems.append(f"console: {message.text}")
-
-    def _answered(self, response: playwright.Response) -> None:
-        if response.status >= 400:
-            self.problems.append(f"{response.status}: {response.url}")
-
-    def _asked(self, request: playwright.Request) -> None:
-        if not request.url.startswith((self.home, "data:", "blob:")):
-            self.problems.append(f"foreign: {request.url}")
-
-    def report(self) -> str:
-        return "\n".join(self.problems)
-
-    def open(self, path: str) -> playwright.Page:
-        self.page.goto(self.home + path, wait_until="load")
-        self.page.evaluate(READY)
-        return self.page
-
-
-@pytest.fixture
-def visit(browser: playwright.Browser, address: str) -> Iterator[Visit]:
-    visit = Visit(browser, address)
-    yield visit
-    visit.context.close()
-
-
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_whole_and_everyone_can_read_it(visit: Visit, name: str) -> None:
+def test_a_page_is_whole_and_everyone_can_read_it(visit: Visit, site: Path, name: str) -> None:
+    """All that is looked at on a page, in one load: each would cost another."""
     page = visit.open(f"{name}.html")
     if page.query_selector("script[type*='widget-view']"):
         page.wait_for_selector(".jupyter-widgets")
+    check_facts(page, name)
+    if name in CHAPTERS:
+        check_notebook(page, visit, site, name)
+        check_sliders(page, name)
+    found = {"wide": page.evaluate(OVERFLOW), "sideways": page.evaluate(SIDEWAYS)}
+    page.add_script_tag(path=str(AXE))
+    page.evaluate(FEWER)
+    found["axe"] = page.evaluate(WHOLE)
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size(PHONE)
+    page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+    page.evaluate(SETTLED)
+    found |= {"narrow": page.evaluate(OVERFLOW), "looks": page.evaluate(BY_LOOKS)}
+    assert found == {"wide": 0, "sideways": [], "axe": [], "narrow": 0, "looks": []}
+    assert not visit.problems, visit.report()
+
+
+def test_faults_are_seen(visit: Visit) -> None:
+    """What is looked at by sample, and after much was taken out, is still looked at."""
+    page = visit.open("course/status.html")
+    page.add_script_tag(path=str(AXE))
+    page.evaluate(FEWER)
+    page.evaluate(
+        """() => document.querySelector("article").insertAdjacentHTML("beforeend", `
+             <p>Good.</p> <p style="color: #bbb">Pale.</p> <img src="data:,"> <select></select>
+             <p>Some words <a href="#x" style="color: #333; text-decoration: none">lead</a> on.</p>
+             <table><tr><td>Good.</td></tr><tr style="background: #777"><td>Dark.</td></tr></table>
+           `)"""
+    )
+    found = "\n".join(page.evaluate(WHOLE))
+    for fault in ('color-contrast: <p style="color: #bbb', "color-contrast: <td", "image-alt"):
+        assert fault in found
+    assert "select-name" in found
+    assert "link-in-text-block" in found
+    page.evaluate(
+        """() => document.querySelector("article").insertAdjacentHTML("beforeend", `
+             <div style="overflow: auto; height: 3em; color: #bbb"><p>One</p><p>Two</p><p>Three</p>
+             </div>`)"""
+    )
+    looks = "\n".join(page.evaluate(BY_LOOKS))
+    assert "color-contrast: <p>One" in looks
+    assert page.evaluate(SIDEWAYS) == []
+    page.evaluate(
+        """() => document.querySelector("article").insertAdjacentHTML("beforeend",
+             `<details><div class="cell_input"><div class="highlight"><pre>${"x".repeat(150)}</pre>
+              </div></div></details>`)"""
+    )
+    assert len(page.evaluate(SIDEWAYS)) == 1
+
+
+def check_facts(page: playwright.Page, name: str) -> None:
+    """Mathematics is set, pictures are there and described, there is one heading."""
     facts = page.evaluate(FACTS)
     assert facts["typeset"] >= facts["math"]
     assert {k: facts[k] for k in ("wrong", "unnamed", "broken", "dollars")} == {
@@ -151,18 +176,13 @@ def test_a_page_is_whole_and_everyone_can_read_it(visit: Visit, name: str) -> No
         "dollars": [],
     }
     assert facts["h1"] == 1 or name == "search"
-    page.add_script_tag(path=str(AXE))
-    page.evaluate(PLAIN_CODE)
-    assert page.evaluate(OVERFLOW) <= 0
-    assert not (found := page.evaluate(RUN_AXE)), "\n".join(found)
-    page.emulate_media(color_scheme="dark")
-    page.set_viewport_size(PHONE)
-    page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
-    page.evaluate(SETTLED)
-    rules = BY_LOOKS if name in ROOM_PAGES else None
-    assert page.evaluate(OVERFLOW) <= 0
-    assert not (found := page.evaluate(RUN_AXE, rules)), "\n".join(found)
-    assert not visit.problems, visit.report()
+
+
+def check_notebook(page: playwright.Page, visit: Visit, site: Path, name: str) -> None:
+    """A page offers its notebook as it is in the repository."""
+    link = page.eval_on_selector(".btn-download-source-button", "a => a.href")
+    served = site / link.removeprefix(visit.home)
+    assert served.read_bytes() == (ROOT / "notebooks" / f"{name}.ipynb").read_bytes()
 
 
 def shown(page: playwright.Page) -> list[tuple[str, str]]:
@@ -173,9 +193,8 @@ def shown(page: playwright.Page) -> list[tuple[str, str]]:
     )
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
-def test_sliders_move_their_figures_without_a_kernel(visit: Visit, name: str) -> None:
-    page = visit.open(f"{name}.html")
+def check_sliders(page: playwright.Page, name: str) -> None:
+    """Sliders move their figures without a kernel, and say where they stand."""
     if not page.query_selector("script[type*='widget-view']"):
         assert name.startswith("0_"), "a chapter of a paper has an explorer"
         return
@@ -191,14 +210,39 @@ def test_sliders_move_their_figures_without_a_kernel(visit: Visit, name: str) ->
         assert after != before
         assert all(text for text, _ in after)
         assert handle.get_attribute("aria-valuetext") != value
-    assert not visit.problems, visit.report()
 
 
-def test_the_front_door_leads_to_the_first_page(visit: Visit) -> None:
-    page = visit.page
-    page.goto(visit.home + "index.html")
-    page.wait_for_url(f"**/{TOC[0]}.html")
-    assert not visit.problems, visit.report()
+def test_links_and_pictures_of_the_site_lead_somewhere(site: Path) -> None:
+    """Without a browser: the pages that are made here are not checked by Sphinx."""
+    wrong = []
+    pages = {path: Links(path) for path in site.rglob("*.html") if "_static" not in path.parts}
+    for path, links in pages.items():
+        for link in links.found:
+            place, fragment = urldefrag(link)
+            target = (path.parent / unquote(place)).resolve() if place else path
+            there = target.is_file() and (
+                not fragment or target not in pages or unquote(fragment) in pages[target].anchors
+            )
+            if not there:
+                wrong.append(f"{path.relative_to(site)}: {link}")
+    assert wrong == []
+
+
+class Links(html.parser.HTMLParser):
+    """The places inside the site that a page leads to, and those in it that one can lead to."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+        self.anchors: set[str] = set()
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name == "id" and value:
+                self.anchors.add(value)
+            elif name in ("href", "src") and value and not re.match(r"\w+:|#!", value):
+                self.found.add(re.sub(r"\?[^#]*", "", value))
 
 
 def test_search_finds_a_chapter(visit: Visit) -> None:
@@ -207,16 +251,6 @@ def test_search_finds_a_chapter(visit: Visit) -> None:
     links = page.eval_on_selector_all("#search-results li a", "all => all.map(a => a.href)")
     assert any(f"{name}.html" in link for link in links for name in CHAPTERS)
     assert not visit.problems, visit.report()
-
-
-@pytest.mark.parametrize("name", CHAPTERS)
-def test_a_page_offers_its_notebook_as_it_is_in_the_repository(
-    site: Path, visit: Visit, name: str
-) -> None:
-    page = visit.open(f"{name}.html")
-    link = page.eval_on_selector(".btn-download-source-button", "a => a.href")
-    served = site / link.removeprefix(visit.home)
-    assert served.read_bytes() == (ROOT / "notebooks" / f"{name}.ipynb").read_bytes()
 
 
 def test_the_site_opens_from_a_folder_without_a_server(

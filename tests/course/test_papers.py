@@ -1,6 +1,8 @@
 """The list of papers, and finding a chapter by its slug."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -122,3 +124,31 @@ def test_without_a_repository_the_mend_is_named(
     monkeypatch.setattr(papers, "__file__", str(tmp_path / "site-packages" / "papers.py"))
     with pytest.raises(Problem, match="clone"):
         papers.repository(tmp_path)
+
+
+@pytest.mark.parametrize("slug", papers.places())
+def test_no_chapter_hides_a_module(slug: str) -> None:
+    """A script's folder comes first on Python's path: its neighbours hide modules of their name.
+
+    `chapter.begin` takes the folder off the path, but what Python itself needs comes before that.
+    """
+    assert slug not in sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("how", ["script", "kernel"])
+def test_a_chapter_finds_the_package_that_its_neighbour_is_named_after(
+    how: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("ogbench")
+    folder = tmp_path / "notebooks" / "5_scale_and_benchmarks"
+    folder.mkdir(parents=True)
+    (folder / "ogbench.py").write_text("raise SystemExit('the chapter, not the package')\n")
+    code = (
+        "from goalward.course import chapter\nchapter.begin('jaxgcrl')\n"
+        "from importlib.util import find_spec\nprint(find_spec('ogbench').origin)\n"
+    )
+    (folder / "jaxgcrl.py").write_text(code)
+    # A kernel has '' in front, which stands for the folder that it was started in.
+    way = {"script": ["jaxgcrl.py"], "kernel": ["-c", code]}[how]
+    done = subprocess.run([sys.executable, *way], cwd=folder, capture_output=True, text=True)
+    assert "site-packages" in done.stdout, done.stderr

@@ -20,6 +20,7 @@ from goalward.evaluation.aggregate import (
     performance_profile,
     pool,
     profile_band,
+    shared,
     stratified_interval,
 )
 
@@ -238,3 +239,14 @@ def test_what_cannot_be_judged_is_refused() -> None:
             difference_interval(pairs)
     with pytest.raises(ValueError, match="finite values"):
         difference_interval([(np.ones(3), np.array([0.0, np.inf]))])
+
+
+def test_summaries_are_of_data_sets_that_all_share():
+    half_done = {("ours", "gcbc"): {"medium": 1, "large": 2}, ("ours", "gciql"): {"medium": 3}}
+    assert shared(half_done) == (["medium"], ["ours gciql has no runs on large"])
+    assert shared({**half_done, "qrl": ["large"]}) == (
+        [],
+        ["ours gciql has no runs on large", "qrl has no runs on medium"],
+    )
+    assert shared({"a": ["x", "y"], "b": ["y", "x"]}) == (["x", "y"], [])
+    assert shared({}) == ([], [])

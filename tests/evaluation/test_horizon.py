@@ -61,5 +61,13 @@ def test_broken_waypoints_equals_the_triple_loop():
     ]
     assert 0 < sum(outcomes) < len(outcomes)
     assert horizon.broken_waypoints(optimal, d) == pytest.approx(np.mean(outcomes))
+    among = rng.uniform(size=(n, n)) < 0.5
+    chosen = [
+        any(optimal[s, w, a] and not optimal[s, g, a] for a in range(3))
+        for s, w, g in itertools.permutations(range(n), 3)
+        if d[s, w] + d[w, g] == d[s, g] and among[s, g]
+    ]
+    assert np.mean(chosen) != np.mean(outcomes)
+    assert horizon.broken_waypoints(optimal, d, among) == pytest.approx(np.mean(chosen))
     with pytest.raises(ValueError, match="larger maze"):
         horizon.broken_waypoints(np.ones((2, 2, 3), bool), np.array([[0.0, 1.0], [1.0, 0.0]]))

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goalward.data import trajectories
-from goalward.data.rewards import RewardedFutures
+from goalward.data.rewards import RewardedFutures, rewarded_futures
 from goalward.losses.contrastive import info_nce
 from goalward.methods.cvl import CVL, FourierFeatures, reward_weighted_q
 from goalward.nets.action_heads import ActionHeadsCritic
-from goalward.nets.critics import InnerProductCritic
+from goalward.nets.critics import EmbeddingCritic, InnerProductCritic
 from goalward.nets.mlp import MLP
 from goalward.nets.policies import TanhGaussianPolicy
 from goalward.tabular import dynamic_programming, mdp, successor
@@ -117,6 +117,34 @@ def test_on_unit_vectors_the_features_are_the_papers():
     np.testing.assert_allclose(features(jnp.asarray(x)), expected, rtol=1e-4, atol=1e-6)
 
 
+@jax.jit
+def drawn(key):
+    return FourierFeatures.draw(key, 2, 4000)
+
+
+def test_long_vectors_are_refused_or_take_an_offset():
+    waves = drawn(jax.random.key(0))
+    long = np.array([[14.0, 0.0], [10.0, -5.0]], np.float32)
+    with pytest.raises(ValueError, match="offset"):
+        waves(jnp.asarray(long))
+    kept = waves(jnp.asarray(long), offset=98.0)
+    assert jnp.isfinite(kept).all()
+    angles = long @ np.asarray(waves.frequencies) + np.asarray(waves.phases)
+    size = np.exp(np.array([[0.0], [62.5 - 98.0]]))
+    expected = size * np.sqrt(2 / 4000) * np.cos(angles)
+    for row, one in zip(kept, expected, strict=True):
+        np.testing.assert_allclose(row, one, rtol=1e-3, atol=1e-4 * np.abs(one).max())
+
+
+def test_phases_fill_the_circle_and_are_independent_of_the_frequencies():
+    waves = drawn(jax.random.key(0))
+    turns, frequencies = np.asarray(waves.phases) / (2 * np.pi), np.asarray(waves.frequencies)
+    assert np.abs(np.histogram(turns, 4, (0, 1))[0] / 4000 - 0.25).max() < 0.03
+    for row in (*frequencies, *frequencies.reshape(-1, 2).T):
+        assert abs(np.corrcoef(row, turns)[0, 1]) < 0.06
+    assert abs(frequencies.std() - 1) < 0.05
+
+
 def only_seed(state):
     return jax.tree.map(lambda leaf: leaf[0], state)
 
@@ -174,6 +202,58 @@ def test_one_model_learns_the_values_of_any_reward(recorded):
         assert np.corrcoef(np.ravel(Q), exact.ravel())[0, 1] > 0.9
 
 
+@pytest.fixture(scope="module")
+def two_critics():
+    """Tables of two critics, rewards of both signs, and what each critic says by itself."""
+    rng = np.random.default_rng(0)
+    phi, psi = rng.normal(size=(2, 15, 4)), rng.normal(size=(2, 5, 4))
+    reward = np.array([-3.0, 1.0, 0.5, -2.0, -1.0])
+    marginal = np.array([0.1, 0.3, 0.2, 0.25, 0.15])
+    f = np.einsum("kpd,kxd->kpx", phi, psi).reshape(2, 5, 3, 5)
+    params = jax.tree.map(jnp.float32, {"critic": {"params": {"phi": phi, "psi": psi}}})
+    return params, f, jnp.float32(reward), jnp.float32(marginal)
+
+
+def by_loops(f, reward, marginal, gamma, normalise):
+    Q = np.zeros(f.shape[:-1])
+    for row in np.ndindex(Q.shape):
+        weights = [np.exp(f[row][j]) * marginal[j] for j in range(len(reward))]
+        total = sum(weights) if normalise else 1.0
+        Q[row] = sum(w * r for w, r in zip(weights, reward, strict=True)) / total / (1 - gamma)
+    return Q
+
+
+@pytest.mark.parametrize("normalise", [False, True])
+def test_the_smaller_of_two_critics_is_the_smaller_value(two_critics, normalise):
+    # Where rewards are negative the smaller ratio makes the larger value.
+    params, f, reward, marginal = two_critics
+    learner = CVL(
+        gamma=GAMMA, actor=None, actions=3, critic=EmbeddingCritic(5, 3, 4), ensemble=2,
+        normalise=normalise,
+    )  # fmt: skip
+    state = jnp.repeat(jnp.arange(5), 3)  # each pair once
+    action = jnp.tile(jnp.arange(3), 5)
+    batch = RewardedFutures(
+        state=state, action=0 * action, next_state=state,
+        goal=state, next_goal=state, candidate=jnp.arange(5), reward=reward,
+    )  # fmt: skip
+
+    @jax.jit
+    def both(params):
+        everyone = jnp.arange(5)
+        return (
+            learner.action_values(params, everyone, everyone, reward, marginal),
+            learner.task_value(params, batch, action),
+        )
+
+    Q, seen = both(params)
+    each = by_loops(f, reward, marginal, GAMMA, normalise)
+    assert 0.2 < (each[0] < each[1]).mean() < 0.8  # either critic is the smaller one somewhere
+    np.testing.assert_allclose(Q, np.minimum(*each), rtol=1e-4, atol=1e-4)
+    each = by_loops(f, reward, np.full(5, 0.2), GAMMA, normalise)
+    np.testing.assert_allclose(seen, np.minimum(*each).ravel(), rtol=1e-4, atol=1e-4)
+
+
 def continuous(**options):
     critic = InnerProductCritic(MLP((16, 4)), MLP((16, 4)))
     actor = TanhGaussianPolicy(1, widths=(16,))
@@ -217,6 +297,24 @@ def test_the_actor_is_trained_on_draws_from_the_marginal(drift):
         for j in range(5):
             q += np.exp(f[i, j]) * reward[j] / (5 * 5 * (1 - 0.5))
     np.testing.assert_allclose(metrics["actor"], -0.7 * q - 0.3 * log_prob.mean(), rtol=1e-4)
+
+
+def test_rewarded_batches_keep_the_learners_discount_tail_and_entries():
+    rows = np.arange(400).reshape(20, 20)
+    data = trajectories.from_trajectories(
+        np.stack([rows, -rows], axis=-1).astype(np.float32), rows[..., None].astype(np.float32)
+    )
+    rewards = jnp.arange(400.0)
+    learner = dataclasses.replace(
+        continuous(batch_size=16), gamma=0.9, tail="clip", goal_entries=(1,)
+    )
+
+    @jax.jit
+    def draw(key):
+        ours = learner.batch((data, rewards), key)
+        return ours, rewarded_futures(data, rewards, key, 16, 0.9, "clip", (1,))
+
+    jax.tree.map(np.testing.assert_array_equal, *draw(jax.random.key(0)))
 
 
 def test_the_actors_loss_leaves_the_model_alone(drift):

@@ -181,9 +181,8 @@ def test_lookahead_prefers_what_the_critic_scores_near():
         def pairwise(self, states, goals):
             return -jnp.abs(states[:, None, 0] - goals[None, :, 0])
 
-    learner = method.DistanceCritic(Line(), lambda s: s)
     actions = jnp.array([[-1.0], [0.0], [1.0]])
-    act = method.lookahead(learner, {}, actions, lambda s, a: s + a, beta=1.0)
+    act = method.lookahead(Line().pairwise, actions, lambda s, a: s + a, beta=1.0)
     keys = jax.random.split(jax.random.key(0), 20_000)
     taken = jax.vmap(lambda k: act(jnp.array([0.0]), jnp.array([5.0]), (), k)[0])(keys)[:, 0]
     weight = np.exp(-np.array([6.0, 5.0, 4.0]))
@@ -221,3 +220,66 @@ def test_one_learner_serves_any_critic():
     new, metrics = jax.jit(learner.update)(state, batch, jax.random.key(3))
     assert np.isfinite(metrics["loss"])
     assert int(new.step) == 1
+
+
+def one_way_street(n=6):
+    """A ring with one direction: the way there is never the way back."""
+    return (np.arange(n)[None, :] - np.arange(n)[:, None]) % n * 1.0
+
+
+def test_both_planners_look_for_waypoints_on_the_way_there_not_back():
+    d = one_way_street()
+    places = np.arange(6.0)[:, None]
+    waypoint = method.midpoint_waypoint(d, lambda o: o[0].astype(int), places, slack=0.5)
+    named = np.broadcast_to(np.eye(6)[None], (6, 6, 6))  # the action is the goal it is told
+    planned = paths.midpoint_planner_policy(named, d, slack=0.5)
+    keys = jax.random.split(jax.random.key(0), (6, 6, 40))
+    every = jax.vmap(jax.vmap(jax.vmap(waypoint, (None, None, 0)), (None, 0, 0)), (0, None, 0))
+    aims = np.asarray(jax.jit(every)(jnp.asarray(places), jnp.asarray(places), keys))[..., 0]
+    for s in range(6):
+        for g in range(6):
+            between = [w for w in range(6) if w != s and abs(d[s, w] - d[s, g] / 2) <= 0.5]
+            between = [w for w in between if abs(d[w, g] - d[s, g] / 2) <= 0.5] or [g]
+            np.testing.assert_allclose(planned[s, g], np.eye(6)[between].mean(0))
+            assert set(aims[s, g].astype(int)) == set(between), (s, g)
+
+
+@pytest.mark.filterwarnings("error")
+def test_both_planners_aim_at_a_goal_that_is_out_of_reach():
+    d = np.array([[0, 1, 2], [np.inf, 0, 1], [np.inf, np.inf, 0]])
+    named = np.broadcast_to(np.eye(3)[None], (3, 3, 3))
+    planned = paths.midpoint_planner_policy(named, d, slack=0.5)
+    places = np.arange(3.0)[:, None]
+    waypoint = method.midpoint_waypoint(d, lambda o: o[0].astype(int), places, slack=0.5)
+    for s, g in ((1, 0), (2, 0), (2, 1)):
+        np.testing.assert_array_equal(planned[s, g], np.eye(3)[g])
+        at, to = jnp.asarray(places[s]), jnp.asarray(places[g])
+        assert waypoint(at, to, jax.random.key(0)) == g
+    np.testing.assert_array_equal(planned[0, 2], np.eye(3)[1])
+
+
+def test_beyond_all_cells_the_code_is_that_of_the_nearest():
+    code = method.cell_code(GRID.cells)
+    far_away = jnp.asarray([[-5.0, 1.0], [3.0, 40.0], [1.0, -2.5]])
+    nearest = [_cell(jnp.asarray(GRID.cells), p) for p in far_away]
+    np.testing.assert_array_equal(code(far_away), np.eye(S)[np.array(nearest)])
+
+
+def test_a_draw_follows_the_weights_and_never_takes_a_weight_of_zero():
+    weights = jnp.array([0.0, 3.0, 0.0, 1.0, 0.0])
+    keys = jax.random.split(jax.random.key(0), 20_000)
+    drawn = np.asarray(jax.vmap(lambda k: method._draw(k, weights))(keys))
+    share = np.bincount(drawn, minlength=5) / len(drawn)
+    np.testing.assert_allclose(share, [0, 0.75, 0, 0.25, 0], atol=0.02)
+    assert set(drawn) == {1, 3}
+
+
+def test_the_accuracy_is_the_share_of_goals_whose_own_state_scores_highest():
+    learner = table_learner(3, batch_size=3)
+    # Column winners: goal 0 own, goals 1 and 2 lose to state 0. Row winners differ.
+    table = jnp.array([[3.0, 3.0, 3.0], [0.0, 2.0, 0.0], [0.0, 0.0, 2.0]])
+    batch = {"state": jnp.arange(3), "future": jnp.arange(3)}
+    params = {"params": {"table": table}}
+    state = learner.init(jax.random.key(0), batch)
+    _, metrics = learner.loss(params, state, batch, jax.random.key(0))
+    assert metrics["accuracy"] == pytest.approx(1 / 3)

@@ -121,7 +121,8 @@ def test_one_step_gains_the_variance_over_the_mean(seed):
 def test_iterating_alternates_collection_and_steps():
     setting = world(7)
     P, policy, p_goal, start, gamma = setting
-    values, last = ips.iterate(ips.ocbc, *setting, rounds=2)
+    values, policies = ips.iterate(ips.ocbc, *setting, rounds=2)
+    assert len(policies) == 3
     for k in range(3):
         exact = np.stack(
             [
@@ -131,7 +132,7 @@ def test_iterating_alternates_collection_and_steps():
             axis=1,
         )
         np.testing.assert_allclose(values[k], exact, atol=1e-12)
-        assert k < 2 or (policy == last).all()
+        np.testing.assert_array_equal(policies[k], policy)
         policy = learn(P, policy, p_goal, start, gamma)[2]
 
 
@@ -241,7 +242,7 @@ def test_the_two_by_two_bandit():
 def fresh():
     """A learner, five relabelled examples and the state before the first update."""
     agent = ips.NormalisedOCBC(
-        MLP((16, 3)), MLP((16, 3)), gamma=0.5, batch_size=64, tau=0.0, floor=1e-2
+        MLP((16, 3)), MLP((16, 3)), gamma=0.5, batch_size=8192, tau=0.25, floor=1e-2
     )
     rng = np.random.default_rng(0)
     state, future = (jnp.asarray(rng.normal(size=(5, 2)), jnp.float32) for _ in range(2))
@@ -269,18 +270,43 @@ def test_the_loss_is_the_mean_surprise_of_the_recorded_actions(fresh):
 def test_the_agent_acts_by_the_ratio_of_cloned_to_slow_average(fresh):
     agent, batch, state = fresh
     assert isinstance(agent, Agent)
-    moved, _ = jax.jit(agent.update)(state, batch, jax.random.key(2))  # the slow copy stays behind
+    moved, _ = jax.jit(agent.update)(state, batch, jax.random.key(2))
+    slow = jax.tree.map(lambda old, new: 0.75 * old + 0.25 * new, state.params, moved.params)
     cloned = np.exp(agent.log_cloned(moved.params, batch.state, batch.future)) + 1e-2
-    ratio = cloned / (np.exp(agent.log_average(state.params, batch.state)) + 2e-2)
+    ratio = cloned / (np.exp(agent.log_average(slow, batch.state)) + 2e-2)
     got = agent.log_ratio(moved, batch.state, batch.future)
     np.testing.assert_allclose(np.exp(got), ratio, rtol=1e-5)
-    best, carry = agent.act(moved, batch.state, batch.future, (), jax.random.key(3), 0.0)
+    act = jax.jit(agent.act, static_argnums=5)
+    best, carry = act(moved, batch.state, batch.future, (), jax.random.key(3), 0.0)
     np.testing.assert_array_equal(best, ratio.argmax(1))
     assert carry == ()
     many = [jnp.tile(x[:1], (20_000, 1)) for x in (batch.state, batch.future)]
-    drawn, _ = agent.act(moved, *many, (), jax.random.key(4))
+    drawn, _ = act(moved, *many, (), jax.random.key(4))
     frequency = np.bincount(drawn, minlength=3) / 20_000
     np.testing.assert_allclose(frequency, ratio[0] / ratio[0].sum(), atol=0.02)
+
+
+def test_the_two_networks_start_apart(fresh):
+    *_, state = fresh
+    last = [
+        state.params[name]["params"]["Dense_1"]["kernel"] for name in ("conditional", "marginal")
+    ]
+    assert not np.allclose(*last)
+
+
+def test_outcomes_follow_their_state_after_a_geometric_number_of_steps(fresh):
+    agent = fresh[0]
+    steps = np.arange(100.0, dtype=np.float32)[None, :, None]
+    clock = steps + 1000 * np.arange(3.0, dtype=np.float32)[:, None, None]
+    data = from_trajectories(clock, np.arange(300).reshape(3, 100))
+    batch = jax.jit(agent.batch)(data, jax.random.key(0))
+    ahead = np.asarray(batch.future - batch.state)[:, 0]
+    which, when = np.divmod(np.asarray(batch.state)[:, 0], 1000)
+    np.testing.assert_array_equal(batch.action, which * 100 + when)
+    assert ahead.min() >= 1
+    assert ahead.max() < 99
+    for k in (1, 2, 3):  # the last few steps, where the end is near, change little
+        assert abs(np.mean(ahead == k) - 0.5**k) < 0.03
 
 
 def test_the_networks_learn_the_exact_tables_of_a_bandit():

@@ -80,11 +80,54 @@ def test_aggregates_against_loops(seed):
     assert (weighted_logs <= weighted + 1e-12).all()
 
 
-def test_impossible_examples_and_large_logits():
-    with np.errstate(divide="ignore"):
-        scores = log_mean_exp(np.array([[-np.inf, -np.inf], [-np.inf, 0.0]]))
-    np.testing.assert_allclose(scores, [-np.inf, np.log(0.5)])
-    np.testing.assert_allclose(log_mean_exp(jnp.array([1000.0, 0.0])), 1000 - np.log(2), rtol=1e-6)
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("array", [np.array, jnp.array])
+def test_impossible_examples_and_large_logits(array):
+    inf = np.inf
+    scores = log_mean_exp(array([[-inf, -inf], [-inf, 0.0]]))
+    np.testing.assert_allclose(scores, [-inf, np.log(0.5)], rtol=1e-6)
+    np.testing.assert_allclose(log_mean_exp(array([1000.0, 0.0])), 1000 - np.log(2), rtol=1e-6)
+    np.testing.assert_allclose(
+        log_mean_exp(array([[2000.0, 1999.0], [-2000.0, -1999.0]])),
+        [2000 + np.log((1 + np.exp(-1)) / 2), -1999 + np.log((1 + np.exp(-1)) / 2)],
+        rtol=1e-6,
+    )
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("array", [np.array, jnp.array])
+@pytest.mark.parametrize("beside", [1000.0, -np.inf])
+def test_an_example_without_weight_has_no_say(array, beside):
+    logits, weights = array([[beside, 1.0, 3.0]]), array([0.0, 0.25, 0.75])
+    mean = np.log(0.25 * np.exp(1.0) + 0.75 * np.exp(3.0))
+    np.testing.assert_allclose(log_mean_exp(logits, weights), mean, rtol=1e-6)
+    np.testing.assert_allclose(mean_log(logits, weights), 2.5, rtol=1e-6)
+    np.testing.assert_allclose(best_example(logits, weights), 3.0)
+
+
+def test_the_smaller_of_two_critics_scores_counts_for_few_actions():
+    learner = LAEO(
+        gamma=GAMMA,
+        actor=None,
+        actions=3,
+        critic=ActionHeadsCritic(3, MLP((3 * 2,)), MLP((2,))),
+        ensemble=2,
+    )
+    states, examples = jnp.eye(5)[:4], jnp.eye(5)[2:]
+    data = trajectories.from_trajectories(np.eye(5)[None, :4], np.zeros((1, 4), int))
+    batch = learner.batch(data, jax.random.key(0))
+    params = learner.init(jax.random.key(1), batch).params
+    got = np.asarray(learner.action_values(params, states, examples))
+    scores = np.zeros((2, 4, 3))
+    for k in range(2):
+        own = jax.tree.map(lambda leaf, k=k: leaf[k], params["critic"])
+        for a in range(3):
+            anchor = states, jnp.full(4, a)
+            logits = learner.critic.apply(own, anchor, examples, method="pairwise")
+            scores[k, :, a] = np.log(np.exp(np.asarray(logits)).mean(axis=1))
+    np.testing.assert_allclose(got, scores.min(axis=0), rtol=1e-4, atol=1e-6)
+    for wrong in (scores[0], scores[1], scores.max(axis=0), scores.mean(axis=0)):
+        assert np.abs(got - wrong).max() > 1e-3
 
 
 def only_seed(state):

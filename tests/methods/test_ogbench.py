@@ -104,6 +104,42 @@ def test_expectile_balances_the_two_sides(seed, kappa):
     np.testing.assert_allclose(ogbench.expectile(x, w, 0.5), (w * x).sum(1) / w.sum(1), atol=1e-12)
 
 
+@pytest.mark.parametrize("kappa", [0.0, 1.0, 1.5, -0.1])
+def test_an_expectile_lies_between_the_extremes(kappa):
+    with pytest.raises(ValueError, match="above 0 and below 1"):
+        ogbench.expectile(np.array([1.0, 2.0]), np.ones(2), kappa)
+
+
+@pytest.mark.parametrize("gamma", [0.5, 0.99, 0.9999])
+@pytest.mark.parametrize("kappa", [0.1, 0.99, 1 - 1e-7])
+def test_fixed_points_end_at_every_scale_and_solve_their_equation(gamma, kappa):
+    counts = np.random.default_rng(0).poisson(0.3, size=(12, 4, 12)).astype(float)
+    known = counts.sum(axis=(1, 2)) > 0
+    by_state, actions = counts.sum(axis=1), counts.sum(axis=2)
+    outcomes = counts / np.maximum(actions, 1)[..., None]
+    for values, x, w in (
+        (ogbench.gcivl(counts, gamma, kappa), np.eye(12)[None], by_state),
+        (ogbench.gciql(counts, gamma, kappa), outcomes, actions),
+    ):
+        x = -1 + gamma * x @ values  # [s, branch, g]
+        weight = w[:, :, None] * np.where(x >= values[:, None], kappa, 1 - kappa)
+        pull = (weight * (x - values[:, None])).sum(axis=1) / weight.sum(axis=1).clip(1e-9)
+        pull[~known] = 0.0
+        np.fill_diagonal(pull, 0.0)
+        assert np.abs(pull).max() <= 1e-11 / (1 - gamma)
+
+
+def test_what_does_not_end_says_how_far_it_came(monkeypatch):
+    with pytest.raises(ArithmeticError, match="changed it by nan"):
+        ogbench.expectile(np.array([1.0, np.nan]), np.ones(2), 0.9)
+    monkeypatch.setattr(ogbench, "ROUNDS", 2)
+    counts = np.random.default_rng(1).poisson(0.5, size=(6, 3, 6)).astype(float)
+    with pytest.raises(ArithmeticError, match="after 2 rounds: the last one still changed"):
+        ogbench.gcivl(counts, 0.9)
+    with pytest.raises(ValueError, match="gamma"):
+        ogbench.gcivl(counts, 1.0)
+
+
 def backups(outcomes, gamma, kappa, rounds=700):
     """V[s, g] by repeating the backup; outcomes[s]: (weight, distribution) of each branch."""
     n = len(outcomes)
@@ -214,6 +250,8 @@ def test_a_subgoal_is_the_best_state_ahead():
     misled[1, 4] = -9.0  # greedy stays in 0; the subgoal is 2, and the value of 1 for 2 is right
     np.testing.assert_array_equal(ogbench.greedy(corridor, misled)[0, 4], [1, 0])
     np.testing.assert_array_equal(ogbench.hiql(corridor, ahead, misled)[0, 4], [0, 1])
+    onward = ahead & (index > index[:, None])  # who only ever went right has nothing on the left
+    np.testing.assert_array_equal(ogbench.hiql(corridor, onward, values)[2, 0], [0, 1])
     nothing = np.zeros((5, 5), dtype=bool)
     np.testing.assert_array_equal(
         ogbench.hiql(corridor, nothing, values), ogbench.greedy(corridor, values)

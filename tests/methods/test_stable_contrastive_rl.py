@@ -188,3 +188,45 @@ def test_the_crop_enters_the_imitation_and_nothing_else():
     assert actor[1] - actor[0] == pytest.approx(0.4 * float(imitated[0] - imitated[1]), rel=1e-3)
     assert abs(actor[1] - actor[0]) > 1e-5
     assert critic[0] == critic[1]
+
+
+@pytest.mark.parametrize("crop", [None, JointCrop(2, 1.0)])
+def test_imitation_is_told_the_goal_that_was_reached(crop):
+    """The policy trains on random goals too, but what it imitates led to its own row's future."""
+    agent, batch = image_agent(bc=0.4, random_goals=0.5, crop=crop), image_batch()
+    key = jax.random.key(1)
+    state = jax.jit(agent.init)(jax.random.key(0), batch)
+    moved = np.r_[ROWS - 1, np.arange(ROWS // 2 - 1), np.arange(ROWS // 2, ROWS)]
+    crop_key, actor_key = jax.random.split(key)
+    seen, aim = batch.state, batch.goal
+    if crop is not None:
+        seen, aim = crop(crop_key, seen, aim)
+
+    @jax.jit
+    def by_hand(params):
+        goal = batch.goal[moved]
+        action, _ = agent.propose(params, batch.state, goal, actor_key)
+        logits = agent.scores(params, batch.state, action, goal)
+        recorded = agent.data_log_prob(params, batch.replace(state=seen, goal=aim))
+        return -0.6 * jnp.mean(jnp.min(logits, axis=0)) - 0.4 * jnp.mean(recorded)
+
+    got = jax.jit(lambda p: agent.extract(p, batch, key))(state.params)
+    assert got == pytest.approx(float(by_hand(state.params)), rel=1e-4)
+
+
+def test_the_defaults_are_those_of_the_released_code():
+    agent = image_agent()
+    assert (agent.ensemble, agent.bc, agent.tau, agent.clip) == (2, 0.05, 0.005, 20.0)
+    assert (agent.random_goals, agent.crop, agent.bootstrap) == (0.0, None, False)
+
+
+def test_the_contrast_is_a_choice():
+    batch, weights = table_batch(), tables()
+    losses = {}
+    for contrast in (binary_nce, info_nce):
+        agent = table_agent(contrast=contrast)
+        state = state_of(agent, weights)
+        losses[contrast] = agent.critic_loss(state.params, state, batch, jax.random.key(0))
+        logits = agent.scores(state.params, batch.state, batch.action, batch.goal, "pairwise")
+        assert losses[contrast] == pytest.approx(np.mean([contrast(f) for f in logits]), rel=1e-6)
+    assert abs(losses[binary_nce] - losses[info_nce]) > 0.1

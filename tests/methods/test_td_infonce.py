@@ -194,6 +194,25 @@ def test_greedy_ignores_the_free_constant_of_each_row_and_breaks_ties_at_random(
     assert 60 < int(chosen.sum()) < 140
 
 
+def test_greedy_keeps_to_the_actions_that_are_allowed():
+    batch = random_batch(4, batch=50)
+    seen = jnp.array([[True, False], [False, True], [True, True], [True, False]])
+    learner = td_infonce.TDInfoNCE(GoalTableCritic(4, 2, goals=4), GAMMA)
+    state = random_state(learner, 4, batch)
+
+    def score(anchor, future, method=None):
+        return learner.critic.apply(state.target_params, anchor, future, method=method)
+
+    key = jax.random.key(0)
+    free = np.asarray(td_infonce.GreedyAction(2)(score, batch, key))
+    kept = np.asarray(td_infonce.GreedyAction(2, lambda s: seen[s])(score, batch, key))
+    may = np.asarray(seen)[np.asarray(batch.next_state)]
+    forbidden = ~may[np.arange(50), free]
+    assert 0 < forbidden.sum() < 50
+    np.testing.assert_array_equal(kept[~forbidden], free[~forbidden])
+    np.testing.assert_array_equal(kept[forbidden], 1 - free[forbidden])
+
+
 def test_the_full_batch_gradient_vanishes_at_the_fixed_point_and_nowhere_near(world):
     """All next states are candidates, so the marginal is exact; the loss is the library's."""
     _, _, states, actions = world

@@ -39,6 +39,25 @@ def test_lse_survives_where_products_underflow():
 
 
 @given(seeds)
+def test_what_is_ruled_out_has_no_say(seed):
+    """Log ratios of minus infinity: whole rows, whole columns, single entries, all of a pair."""
+    rng = np.random.default_rng(seed)
+    ab, bc = rng.normal(size=(3, 6)), rng.normal(size=(6, 4))
+    ab[0], bc[:, 1] = -np.inf, -np.inf
+    ab[1, :3], bc[3:, 2], ab[2, 0] = -np.inf, -np.inf, -np.inf
+    got = unconscious.lse_scores(ab, bc)
+    ess = unconscious.effective_sample_size(ab, bc)
+    for i, j in np.ndindex(3, 4):
+        weight = np.exp(ab[i] + bc[:, j])
+        if (i, j) == (1, 2) or i == 0 or j == 1:
+            assert got[i, j] == -np.inf
+            assert ess[i, j] == 0
+        else:
+            assert got[i, j] == pytest.approx(np.log(weight.mean()), rel=1e-9)
+            assert ess[i, j] == pytest.approx(weight.sum() ** 2 / (weight**2).sum(), rel=1e-6)
+
+
+@given(seeds)
 def test_a_finite_alphabet_is_recovered_exactly(seed):
     rng = np.random.default_rng(seed)
     p_b = rng.dirichlet(np.ones(5))
@@ -139,31 +158,59 @@ def test_a_name_is_one_encoder(fresh):
 
 
 def test_the_loss_sums_both_directions_of_every_pair(fresh):
+    """Each pair with a scale of its own, as after some updates."""
     learner, batch, state = fresh
-    got, _ = learner.loss(state.params, state, batch, jax.random.key(1))
+    np.testing.assert_allclose(state.params["log_scale"], np.log(5.0), rtol=1e-6)
+    scales = np.array([5.0, 2.0, 9.0])
+    params = state.params | {"log_scale": jnp.log(jnp.asarray(scales, jnp.float32))}
+    got, _ = jax.jit(learner.loss)(params, state, batch, jax.random.key(1))
     total = 0.0
     for i, (names, (x, y)) in enumerate(zip(learner.pairs, batch, strict=True)):
         u, v = (
             np.asarray(learner.encode(state.params, name, side), float)
             for name, side in zip(names, (x, y), strict=True)
         )
-        f = 5.0 * u @ v.T
-        np.testing.assert_allclose(learner.logits(state.params, i, x, y), f, atol=1e-4)
+        f = scales[i] * u @ v.T
+        np.testing.assert_allclose(learner.logits(params, i, x, y), f, atol=1e-4)
         for k in range(4):
             total -= 0.5 * (f[k, k] - logsumexp(f[k])) / 4
             total -= 0.5 * (f[k, k] - logsumexp(f[:, k])) / 4
     np.testing.assert_allclose(got, total, rtol=1e-4)
 
 
+def test_one_blank_observation_spoils_nothing(fresh):
+    """An all-zero row has the code 0 while the biases are 0, where a norm has no slope."""
+    learner, batch, state = fresh
+    blank = jax.tree.map(lambda x: x.at[0].set(0.0), batch)
+    update = jax.jit(learner.update)
+    after, metrics = update(state, blank, jax.random.key(0))
+    for leaf in jax.tree.leaves((after.params, metrics)):
+        assert np.isfinite(leaf).all()
+    # Adam's first moments are a tenth of the slope: not drowned by one of a tiny length.
+    usual, _ = update(state, batch, jax.random.key(0))
+    sizes = [max(np.abs(m).max() for m in jax.tree.leaves(s.opt_state.mu)) for s in (usual, after)]
+    assert sizes[1] < 10 * sizes[0]
+
+
 def test_batches_keep_rows_together_and_pairs_apart(fresh):
     learner, _, _ = fresh
-    rows = jnp.arange(50.0)[:, None]
-    data = ((rows, 2 * rows), (rows, 3 * rows), (rows, 4 * rows))
-    drawn = learner.batch(data, jax.random.key(3))
-    for (x, y), factor in zip(drawn, (2, 3, 4), strict=True):
-        assert len(x) == 4
-        np.testing.assert_array_equal(y, factor * x)
-    assert not np.array_equal(drawn[0][0], drawn[1][0])
+    rows = {n: jnp.arange(1.0, n + 1)[:, None] for n in (50, 30)}
+    data = ((rows[50], 2 * rows[50]), (rows[50], 3 * rows[50]), (rows[30], 4 * rows[30]))
+    seen = [[], [], []]
+    batch = jax.jit(learner.batch)
+    for key in range(100):
+        drawn = batch(data, jax.random.key(key))
+        for i, (x, y) in enumerate(drawn):
+            assert x.shape == (4, 1)
+            np.testing.assert_array_equal(y, (2 + i) * x)
+            seen[i] += np.asarray(x)[:, 0].astype(int).tolist()
+        assert not np.array_equal(drawn[0][0], drawn[1][0])
+    # 400 draws of rows 1 to 50, or 30: 8 or 13 a row on average, and none more often than 30 times.
+    for rows_seen, size in zip(seen, (50, 50, 30), strict=True):
+        times = np.bincount(rows_seen, minlength=size + 1)
+        assert len(times) == size + 1
+        assert times[0] == 0 < times[1:].min()
+        assert times.max() < 30
 
 
 def test_learning_aligns_two_modalities_that_were_never_paired():

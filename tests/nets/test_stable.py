@@ -12,6 +12,7 @@ from goalward.nets.stable import (
     StableMLP,
     symmetric_uniform,
     with_last_scale,
+    with_normalisation,
 )
 
 
@@ -69,6 +70,27 @@ def test_a_scale_of_the_last_layer_is_a_factor_on_fresh_parameters():
     small = StableMLP((8, 4), last_scale=0.01).init(jax.random.key(3), x)
     rescaled = with_last_scale(unit, 0.01)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), rescaled, small)
+
+
+def test_a_number_among_the_parameters_switches_normalisation():
+    """And no gradient moves it, nor the numbers of a norm that is switched off."""
+    rng = np.random.default_rng(2)
+    x = jnp.asarray(rng.normal(size=(6, 4)), jnp.float32)
+    either = StableMLP((8, 8, 3), normalise=None, last_scale=1.0)
+    params = either.init(jax.random.key(0), x)
+    params = jax.tree.map(lambda leaf: leaf + 0.1 * rng.normal(size=leaf.shape), params)
+    slope = jax.jit(jax.grad(lambda p: (either.apply(p, x) ** 2).sum()))
+    for on in (True, False):
+        switched = with_normalisation(params, on)
+        plain = {k: v for k, v in switched["params"].items() if k != "normalise"}
+        if not on:
+            plain = {k: v for k, v in plain.items() if "Norm" not in k}
+        fixed = StableMLP((8, 8, 3), normalise=on, last_scale=1.0)
+        wanted = fixed.apply({"params": plain}, x)
+        np.testing.assert_array_equal(either.apply(switched, x), wanted)
+        slopes = slope(switched)["params"]
+        assert slopes["normalise"] == 0
+        assert np.any(slopes["LayerNorm_0"]["scale"]) == on
 
 
 def test_symmetric_uniform_fills_its_range():

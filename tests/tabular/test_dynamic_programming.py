@@ -38,6 +38,14 @@ def test_value_iteration_finds_the_best_of_all_policies():
     np.testing.assert_allclose(dp.policy_evaluation(P, dp.greedy(Q), reward, 0.8)[1], V, atol=1e-9)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_value_iteration_refuses_what_it_would_never_end_on(bad):
+    P, reward, _ = random_case(2)
+    reward[1, 1] = bad
+    with pytest.raises(ValueError, match="finite"):
+        dp.value_iteration(P, reward, 0.9)
+
+
 def test_greedy_shares_or_draws_among_ties():
     Q = np.array([[1.0, 1.0, 0.0], [0.0, 2.0, 1.0]])
     np.testing.assert_array_equal(dp.greedy(Q), [[0.5, 0.5, 0.0], [0.0, 1.0, 0.0]])

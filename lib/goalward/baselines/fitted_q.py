@@ -2,7 +2,8 @@ r"""Fitted Q-iteration: action values by temporal differences on recorded transi
 
 The classical offline answer when rewards are known (Ernst, Geurts & Wehenkel 2005; with a slow
 target network, Mnih et al. 2015). Rewards are paid on arrival: `rewards[row]` for reaching that
-row of the data. Beside the learner: the answer of perfect optimisation, in a table.
+row of the data. Beside the learner: the answers of perfect optimisation, in a table and for values
+linear in features.
 """
 
 from collections.abc import Callable
@@ -17,22 +18,27 @@ from jaxtyping import Array, Float, Int, PyTree
 from goalward.data.rewards import RewardedData, RewardTransitions, reward_transitions
 from goalward.protocol import ADAM, Key, LearnerState, Metrics, gradient_step, initial_state
 
-Backup = Callable[[Float[Array, "batch actions"], Int[Array, " batch"]], Float[Array, " batch"]]
+AnyArray = Array | np.ndarray
+
+Backup = Callable[
+    [Float[AnyArray, "batch actions"], Int[AnyArray, " batch"]], Float[AnyArray, " batch"]
+]
 """The value of the next state, from its action values and the action recorded there."""
 
 
 def best_action(
-    values: Float[Array, "batch actions"], recorded: Int[Array, " batch"]
-) -> Float[Array, " batch"]:
+    values: Float[AnyArray, "batch actions"], recorded: Int[AnyArray, " batch"]
+) -> Float[AnyArray, " batch"]:
     """Q-learning: the next action is the best one, so every backup improves the policy."""
     return values.max(axis=1)
 
 
 def recorded_action(
-    values: Float[Array, "batch actions"], recorded: Int[Array, " batch"]
-) -> Float[Array, " batch"]:
+    values: Float[AnyArray, "batch actions"], recorded: Int[AnyArray, " batch"]
+) -> Float[AnyArray, " batch"]:
     """SARSA: the next action is the recorded one, so the behaviour itself is evaluated."""
-    return jnp.take_along_axis(values, recorded[:, None], axis=1)[:, 0]
+    xp = np if isinstance(values, np.ndarray) else jnp
+    return xp.take_along_axis(values, recorded[:, None], axis=1)[:, 0]
 
 
 @dataclass(frozen=True)
@@ -101,8 +107,14 @@ def by_counts(
         reward: for arriving in each state.
 
     Returns:
-        The values, within 1e-10 of the fixed point; -inf for actions never tried in their state.
+        The values, within 1e-10 (of the largest, where that is above 1) of the fixed point; -inf
+        for actions never tried in their state.
+
+    Raises:
+        ValueError: `gamma` is outside [0, 1), or a reward is not finite: there would be no end.
     """
+    if not 0 <= gamma < 1 or not np.isfinite(reward).all():
+        raise ValueError(f"gamma must be in [0, 1), not {gamma}, and rewards must be finite")
     n = len(reward)
     counts = np.zeros((n, n_actions, n))
     np.add.at(counts, (states[:, :-1], actions[:, :-1], states[:, 1:]), 1)
@@ -115,5 +127,43 @@ def by_counts(
         improved = np.where(tried.any(axis=1), Q.max(axis=1), 0.0)
         change = np.abs(improved - V).max()
         V = improved
-        if gamma * change <= 1e-10 * (1 - gamma):
+        if gamma * change <= 1e-10 * (1 - gamma) * max(1.0, np.abs(V).max()):
             return Q
+
+
+def by_regression(
+    data: RewardTransitions,
+    n_actions: int,
+    gamma: float,
+    backup: Backup = best_action,
+    rounds: int = 100,
+    ridge: float = 1e-6,
+) -> Float[np.ndarray, "rounds actions dim"]:
+    r"""Fitted Q-iteration as first written: each round solves its regression exactly.
+
+    $Q(s,a)=w_a^\top x(s)$ with features $x$. A round backs up the values of the round before it,
+    $y=r+\gamma\,V(s')$, and sets $w_a$ to the least-squares fit of $y$ on the rows with action $a$:
+    no step size, no target network. With `recorded_action` the rounds tend to SARSA's fixed point.
+
+    Args:
+        data: transitions as NumPy arrays, the states given by their features.
+        ridge: penalty on $\|w_a\|^2$ for each row with action $a$: decides where the rows do not.
+
+    Returns:
+        The weights after each round; the first round regresses the reward itself.
+    """
+    dim = data.state.shape[1]
+    solvers = []
+    for a in range(n_actions):
+        rows = np.flatnonzero(data.action == a)
+        X = data.state[rows]
+        gram = X.T @ X + ridge * len(rows) * np.eye(dim)
+        solvers.append((rows, np.linalg.solve(gram, X.T)))
+    weights = np.zeros((n_actions, dim))
+    history = []
+    for _ in range(rounds):
+        following = backup(data.next_state @ weights.T, data.next_action)
+        target = data.reward + gamma * following
+        weights = np.stack([solve @ target[rows] for rows, solve in solvers])
+        history.append(weights)
+    return np.array(history)

@@ -8,6 +8,7 @@ that `GOALWARD_OUT` names.
 import html
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -33,6 +34,7 @@ def begin(slug: str) -> "Chapter":
     Raises:
         ValueError: if `GOALWARD_SCALE` names no scale.
     """
+    _keep_neighbours_off_the_path()
     figures.use_style()
     cache.use()
     scale = current_scale()
@@ -190,3 +192,9 @@ def _show_size(value: Any) -> str:
     if isinstance(value, tuple | list):
         return ", ".join(map(_show_size, value))
     return str(value)
+
+
+def _keep_neighbours_off_the_path() -> None:
+    """A script's or kernel's folder comes first on Python's path, where a chapter such as
+    `ogbench.py` would hide the package of its name."""
+    sys.path[:] = [p for p in sys.path if Path(p).resolve().parent.name != "notebooks"]

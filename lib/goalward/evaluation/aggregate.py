@@ -7,7 +7,7 @@ each seed and each task. The bootstrap draws the seeds of each data set anew, wi
 the tasks of one seed are one policy's and do not vary on their own.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -21,6 +21,26 @@ Scores = Sequence[Float[np.ndarray, "_ _"]]
 
 Statistic = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Of values and their weights: one number for each row of weights, or one row."""
+
+
+def shared(measured: Mapping[Hashable, Collection[str]]) -> tuple[list[str], list[str]]:
+    """The data sets that everyone was measured on, and in words who lacks which of the others.
+
+    Numbers of several methods may stand side by side where they are of these data sets, all of
+    them, and of no other: a method that was only tried on an easy one would look good.
+
+    Args:
+        measured: the names of each method's data sets.
+    """
+    everywhere = dict.fromkeys(name for names in measured.values() for name in names)
+    common = [name for name in everywhere if all(name in names for names in measured.values())]
+    lacking = []
+    for method, names in measured.items():
+        missing = [name for name in everywhere if name not in names]
+        if missing:
+            who = " ".join(method) if isinstance(method, tuple) else str(method)
+            lacking.append(f"{who} has no runs on {', '.join(missing)}")
+    return common, lacking
 
 
 def pool(scores: Scores) -> tuple[Float[np.ndarray, " runs"], Float[np.ndarray, " runs"]]:

@@ -82,17 +82,20 @@ def reach(eta: float) -> float:
 
 
 def broken_waypoints(
-    optimal: Bool[np.ndarray, "states goals actions"], distances: Float[np.ndarray, "states goals"]
+    optimal: Bool[np.ndarray, "states goals actions"],
+    distances: Float[np.ndarray, "states goals"],
+    among: Bool[np.ndarray, "states goals"] | None = None,
 ) -> float:
     """Share of triples (s, w, g) whose waypoint w allows an action that is wrong for the goal g.
 
     Waypoints ``w`` lie on a shortest path by ``distances``: ``d(s, w) + d(w, g) = d(s, g)``, with
     ``w`` neither ``s`` nor ``g``. ``optimal[s, g]`` marks the actions the policy may choose. Zero
     is planning invariance action by action: ``optimal[s, w]`` lies inside ``optimal[s, g]`` for
-    every triple (Myers et al. 2025, Theorem 1).
+    every triple (Myers et al. 2025, Theorem 1). With ``among`` only triples whose pair (s, g) it
+    marks are counted: a policy to which all actions are equal breaks nothing and knows nothing.
 
     Raises:
-        ValueError: no pair of states has a waypoint between them.
+        ValueError: no pair of states (that is marked) has a waypoint between them.
     """
     broken = triples = 0
     for s in range(len(distances)):
@@ -100,6 +103,8 @@ def broken_waypoints(
         on_path &= np.isfinite(distances[s])[None, :]
         on_path[s] = False
         np.fill_diagonal(on_path, False)
+        if among is not None:
+            on_path &= among[s][None, :]
         stray = np.any(optimal[s][:, None, :] & ~optimal[s][None, :, :], axis=-1)
         broken += int(np.sum(on_path & stray))
         triples += int(np.sum(on_path))

@@ -74,11 +74,27 @@ class FourierFeatures(NamedTuple):
             jax.random.uniform(key_phases, (features,), maxval=2 * jnp.pi),
         )
 
-    def __call__(self, x: Float[Array, "*batch dim"]) -> Float[Array, "*batch features"]:
-        """The features of each vector."""
+    def __call__(
+        self, x: Float[Array, "*batch dim"], offset: float | Array = 0.0
+    ) -> Float[Array, "*batch features"]:
+        r"""The features of each vector, times $e^{-\text{offset}}$.
+
+        In single precision the size $e^{\|x\|^2/2}$ overflows for vectors longer than 13.3. An
+        `offset` of about the largest $\|x\|^2/2$ keeps it finite; values then lack a factor that
+        all of them share.
+
+        Raises:
+            ValueError: a feature overflows (seen outside jit only).
+        """
         waves = jnp.cos(x @ self.frequencies + self.phases)
-        size = jnp.exp(0.5 * jnp.sum(x**2, axis=-1, keepdims=True))
-        return size * jnp.sqrt(2 / len(self.phases)) * waves
+        size = jnp.exp(0.5 * jnp.sum(x**2, axis=-1, keepdims=True) - offset)
+        features = size * jnp.sqrt(2 / len(self.phases)) * waves
+        if not isinstance(features, jax.core.Tracer) and not jnp.isfinite(features).all():
+            raise ValueError(
+                "a feature overflows: shorten the vectors, or give an offset of about their "
+                "largest squared length over 2"
+            )
+        return features
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,10 +120,13 @@ class CVL(FutureModel):
     def task_value(
         self, params: Params, batch: RewardedFutures, action: Shaped[Array, "batch ..."]
     ) -> Float[Array, " batch"]:
-        """The reward-weighted value of an action in each state, over the batch's candidates."""
-        logits = self.scores(params, batch.state, action, batch.candidate, "pairwise").min(axis=0)
+        """The smallest of the critics' values of an action in each state.
+
+        Smallest as a value: where rewards are negative, smaller ratios make larger values.
+        """
+        logits = self.scores(params, batch.state, action, batch.candidate, "pairwise")
         q = reward_weighted_q(logits, batch.reward, self.gamma, normalise=self.normalise)
-        return jnp.asarray(q)
+        return jnp.min(q, axis=0)
 
     def action_values(
         self,
@@ -117,6 +136,7 @@ class CVL(FutureModel):
         reward: Float[Array, " columns"],
         marginal: Float[Array, " columns"] | None = None,
     ) -> Float[Array, "rows actions"]:
-        """The value of every one of a few actions, for any reward of candidate futures."""
-        logits = self.log_ratios(params, states, futures).min(axis=0)
-        return jnp.asarray(reward_weighted_q(logits, reward, self.gamma, marginal, self.normalise))
+        """The value of every one of a few actions, for any reward: the smallest of the critics'."""
+        logits = self.log_ratios(params, states, futures)
+        q = reward_weighted_q(logits, reward, self.gamma, marginal, self.normalise)
+        return jnp.min(q, axis=0)

@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Bool, Float, Int, Num, PyTree
+from jaxtyping import Array, Bool, Float, Int, Num, PyTree, Shaped
 
 from goalward.data.sampling import future_pairs
 from goalward.data.trajectories import Dataset
@@ -95,14 +95,16 @@ def successor_distance(logits: Float[Array, "states states"]) -> Float[Array, "s
 def cell_code(cells: Int[np.ndarray, "states 2"]) -> Callable[[Array], Array]:
     """Features of a position in a maze: how much of it lies in which cell, by bilinear weights.
 
-    At a cell's centre this is the one-hot code of the cell. Coordinates would do worse: they put
-    two sides of a wall close together.
+    At a cell's centre this is the one-hot code of the cell; so it is beyond all cells, where it
+    is that of the nearest. Coordinates would put two sides of a wall close together.
     """
     centres = np.asarray(cells, np.float32)
 
     def features(position: Float[Array, "*batch 2"]) -> Float[Array, "*batch states"]:
         gap = jnp.abs(position[..., None, :] - centres)
         weight = jnp.prod(jax.nn.relu(1 - gap), axis=-1)
+        nearest = jax.nn.one_hot(jnp.argmin(jnp.sum(gap**2, axis=-1), axis=-1), len(centres))
+        weight = jnp.where(jnp.any(weight > 0, axis=-1, keepdims=True), weight, nearest)
         return weight / jnp.sum(weight, axis=-1, keepdims=True)
 
     return features
@@ -165,22 +167,21 @@ class DistanceCritic:
 
 
 def lookahead(
-    learner: DistanceCritic,
-    params: Params,
+    logits: Callable[[Array, Array], Array],
     actions: Float[Array, "actions action_dim"],
     outcome: Callable[[Array, Array], Array],
     beta: float,
 ) -> Act:
-    """Policy over a fixed set of actions, ``exp(beta f(outcome(s, a), g))`` normalised.
+    """Policy over a fixed set of actions, ``exp(beta logits(outcome(s, a), g))`` normalised.
 
-    ``outcome(observation, action)`` is the next observation: the tabular ``next_state`` for a
-    continuous world whose one-step effect is known.
+    ``logits(states, goals)`` scores all pairs. ``outcome(observation, action)`` is the next
+    observation: the tabular ``next_state`` for a continuous world whose one-step effect is known.
     """
 
     def act(observation: Array, goal: Array, carry: PyTree, key: Key) -> tuple[Array, PyTree]:
         after = jax.vmap(outcome, in_axes=(None, 0))(observation, actions)
-        score = learner.logits(params, after, goal[None])[:, 0]
-        return actions[jax.random.categorical(key, beta * score)], carry
+        chance = jax.nn.softmax(beta * logits(after, goal[None])[:, 0])
+        return actions[_draw(key, chance)], carry
 
     return act
 
@@ -214,7 +215,13 @@ def midpoint_waypoint(
         half = table[s, g] / 2
         near = (jnp.abs(table[s] - half) <= slack) & (jnp.abs(table[:, g] - half) <= slack)
         near = near.at[s].set(False)
-        chosen = jax.random.categorical(key, jnp.where(near, 0.0, -jnp.inf))
-        return jnp.where(near.any(), centres[chosen], goal)
+        return jnp.where(near.any(), centres[_draw(key, near)], goal)
 
     return waypoint
+
+
+def _draw(key: Key, weights: Shaped[Array, " choices"]) -> Int[Array, ""]:
+    """A choice in proportion to its weight, from one random number; never one of weight 0."""
+    reached = jnp.cumsum(weights.astype(jnp.float32))
+    share = jax.random.uniform(key) * reached[-1]
+    return jnp.argmax(reached > share)

@@ -140,20 +140,20 @@ def iterate(
     start: Float[np.ndarray, " states"],
     gamma: float,
     rounds: int,
-) -> tuple[Float[np.ndarray, "times states goals"], GoalPolicy]:
-    """Collect, relabel and clone with infinite data: V(s, g) at first and after each round.
+) -> tuple[Float[np.ndarray, "times states goals"], list[GoalPolicy]]:
+    """Collect, relabel and clone with infinite data: V(s, g) and policy, first and each round.
 
     Raises:
         ValueError: as `discounted_visits`.
     """
     outcomes = outcome_probabilities(P, policy, gamma)
-    values = [goal_values(policy, outcomes)]
+    values, policies = [goal_values(policy, outcomes)], [policy]
     for _ in range(rounds):
-        commanded = commanded_given_state(P, policy, p_goal, start, gamma)
-        policy = step(policy, commanded, outcomes)
-        outcomes = outcome_probabilities(P, policy, gamma)
-        values.append(goal_values(policy, outcomes))
-    return np.array(values), policy
+        commanded = commanded_given_state(P, policies[-1], p_goal, start, gamma)
+        policies.append(step(policies[-1], commanded, outcomes))
+        outcomes = outcome_probabilities(P, policies[-1], gamma)
+        values.append(goal_values(policies[-1], outcomes))
+    return np.array(values), policies
 
 
 def _normalise(rows: Float[np.ndarray, "..."], fallback: Float[np.ndarray, "..."]) -> np.ndarray:

@@ -41,10 +41,13 @@ def log_mean_exp(logits: Logits, weights: Weights = None) -> Float[AnyArray, "*p
     at a discounted future time is a success (Hatch et al. 2023, by Bayes' rule).
     """
     xp = _library(logits)
-    largest = logits.max(axis=-1, keepdims=True)
+    share = _share(logits, weights)
+    counted = xp.where(share > 0, logits, -xp.inf)  # without weight there is no say, however large
+    largest = counted.max(axis=-1, keepdims=True)
     largest = xp.where(xp.isfinite(largest), largest, 0.0)
-    total = xp.sum(xp.exp(logits - largest) * _share(logits, weights), axis=-1)
-    return xp.log(total) + largest[..., 0]
+    total = xp.sum(xp.exp(counted - largest) * share, axis=-1)
+    possible = total > 0
+    return xp.where(possible, xp.log(xp.where(possible, total, 1.0)) + largest[..., 0], -xp.inf)
 
 
 def mean_log(logits: Logits, weights: Weights = None) -> Float[AnyArray, "*pairs"]:
@@ -52,16 +55,17 @@ def mean_log(logits: Logits, weights: Weights = None) -> Float[AnyArray, "*pairs
 
     Never above `log_mean_exp` (Jensen). A future has to contain every example to score high.
     """
-    return _library(logits).sum(logits * _share(logits, weights), axis=-1)
+    xp, share = _library(logits), _share(logits, weights)
+    return xp.sum(xp.where(share > 0, logits, 0.0) * share, axis=-1)
 
 
 def best_example(logits: Logits, weights: Weights = None) -> Float[AnyArray, "*pairs"]:
-    r"""$\max_{s^*} f(s,a,s^*)$: the most likely example alone counts."""
-    return logits.max(axis=-1)
+    r"""$\max_{s^*} f(s,a,s^*)$: the most likely example with any weight alone counts."""
+    return _library(logits).where(_share(logits, weights) > 0, logits, -np.inf).max(axis=-1)
 
 
 def _share(logits: AnyArray, weights: AnyArray | None) -> Any:
-    return 1 / logits.shape[-1] if weights is None else weights
+    return np.full(logits.shape[-1], 1 / logits.shape[-1]) if weights is None else weights
 
 
 def _library(logits: AnyArray) -> Any:

@@ -1,7 +1,7 @@
 r"""What the six agents of OGBench converge to, where a table holds everything (Park et al. 2025).
 
-No networks: with one number for each pair of state and goal, an agent's loss has an exact minimum
-for a data set, and a policy follows from it. What is left of an agent is its idea.
+With one number for each pair of state and goal, an agent's loss has an exact minimum for a data
+set, and a policy follows from it. What is left of an agent is its idea.
 
 * `gcbc`, `crl`: from the goals that follow a pair (s, a) *in the same episode* (`future_counts`).
 * `gcivl`, `gciql`: from single steps (`transition_counts`), by `expectile_values`.
@@ -22,6 +22,12 @@ Values = Float[np.ndarray, "states goals"]
 GoalPolicy = Float[np.ndarray, "states goals actions"]
 Steps = Float[np.ndarray, "states actions states"]
 Futures = Float[np.ndarray, "states actions goals"]
+
+ROUNDS = 1_000
+"""The most linear systems that a fixed point may take; a maze takes about 20."""
+
+TIE = 1e-14
+"""Numbers this close, relative to the largest, count as equal."""
 
 
 def transition_counts(data: Recording, n_states: int, n_actions: int = MOVES) -> Steps:
@@ -85,17 +91,26 @@ def expectile(
 ) -> Float[np.ndarray, "..."]:
     r"""The minimum over $v$ of $\sum_i w_i\,|\kappa-\mathbb 1\{x_i<v\}|\,(x_i-v)^2$, along `axis`.
 
-    By Newton's method, which ends after finitely many steps: the loss is quadratic in pieces. Zero
-    where all weights are.
+    By Newton's method: each step after the first moves a number to the other side, or is the last.
+    Zero where all weights are.
+
+    Raises:
+        ValueError: `kappa` is not between 0 and 1.
+        ArithmeticError: it does not end, as where a number is not finite.
     """
+    if not 0 < kappa < 1:
+        raise ValueError(f"kappa is an expectile: above 0 and below 1, not {kappa}")
+    tie = TIE * np.abs(x).max(axis=axis, keepdims=True)
     v = np.zeros(np.broadcast_shapes(x.shape, weights.shape)).sum(axis=axis, keepdims=True)
-    while True:
-        w = weights * np.where(x >= v, kappa, 1 - kappa)
+    for _ in range(x.shape[axis] + 3):
+        w = weights * _pull(x, v, kappa, tie)
         total = w.sum(axis=axis, keepdims=True)
         new = (w * x).sum(axis=axis, keepdims=True) / np.where(total > 0, total, 1.0)
-        if np.allclose(new, v, rtol=0, atol=1e-12):
+        change = np.abs(new - v)
+        if (change <= tie).all():
             return new.squeeze(axis)
         v = new
+    raise ArithmeticError(f"no expectile: the last step still changed it by {change.max():.1g}")
 
 
 def expectile_values(
@@ -109,22 +124,35 @@ def expectile_values(
     Zero at the goal; a state without data stays where it is. An expectile is a mean with weights
     that depend on the values: choose the weights, solve the linear system, and repeat until
     nothing changes, as in policy iteration (Kostrikov et al. 2022, eqs. 5 and 6).
+
+    Raises:
+        ValueError: `gamma` is outside [0, 1), or as `expectile`.
+        ArithmeticError: `ROUNDS` systems were not enough, or as `expectile`.
     """
+    if not 0 <= gamma < 1:
+        raise ValueError(f"gamma must be in [0, 1), not {gamma}")
     n = len(weights)
     unknown = weights.sum(axis=1) == 0
-    V = np.full((n, n), -1 / (1 - gamma)) * (1 - np.eye(n))
-    while True:
+    largest = 1 / (1 - gamma)
+    V = -largest * (1 - np.eye(n))
+    # Solving for values of that size multiplies their rounding errors by as much again.
+    near = TIE * largest * max(largest, 100)
+    going = 1 - np.eye(n)  # [g, s]: nothing happens after the goal
+    for _ in range(ROUNDS):
         x = branches @ V
         level = expectile(x, weights[:, :, None], kappa, axis=1)[:, None]
-        chosen = weights[:, :, None] * np.where(x >= level - 1e-10, kappa, 1 - kappa)
+        chosen = weights[:, :, None] * _pull(x, level, kappa, TIE * largest)
         chosen /= np.where(unknown[:, None, None], 1.0, chosen.sum(axis=1, keepdims=True))
         chains = np.swapaxes(np.swapaxes(chosen, 1, 2) @ branches, 0, 1)
         chains[:, unknown] = np.eye(n)[unknown]
-        going = 1 - np.eye(n)  # [g, s]: nothing happens after the goal
         solved = np.linalg.solve(np.eye(n) - gamma * going[:, :, None] * chains, -going[:, :, None])
-        if np.abs(solved[..., 0].T - V).max() < 1e-9:
-            return V
+        change = np.abs(solved[..., 0].T - V).max()
         V = solved[..., 0].T
+        if change <= near:
+            return V
+    raise ArithmeticError(
+        f"no fixed point after {ROUNDS} rounds: the last one still changed a value by {change:.1g}"
+    )
 
 
 def gcivl(counts: Steps, gamma: float, kappa: float = 0.9) -> Values:
@@ -174,9 +202,8 @@ def greedy(counts: Steps, values: Values, optimistic: bool = False) -> GoalPolic
 def hiql(counts: Steps, ahead: Bool[np.ndarray, "states states"], values: Values) -> GoalPolicy:
     """Act greedily towards the best subgoal, not the goal (HIQL, Park et al. 2023).
 
-    Args:
-        ahead: Whether a state follows another a few steps later in the data: its candidates.
-        values: Of both levels, ``gcivl(counts, gamma, 0.7)`` in the paper's setting.
+    `ahead`: which states follow which a few steps later in the data, the candidates. `values`: of
+    both levels, ``gcivl(counts, gamma, 0.7)`` in the paper's setting.
     """
     n = len(values)
     score = np.where(ahead[:, :, None], values[None], -np.inf)  # [s, subgoal, g]
@@ -202,6 +229,11 @@ def success(P: Steps, policy: GoalPolicy, start: int, goal: int, horizon: int) -
         reached = chain @ reached
         reached[goal] = 1.0
     return float(reached[start])
+
+
+def _pull(x: np.ndarray, v: np.ndarray, kappa: float, tie: np.ndarray | float) -> np.ndarray:
+    r"""$\kappa$ where x is above v, else $1-\kappa$; the larger of the two where they are equal."""
+    return np.where(x >= v - np.sign(kappa - 0.5) * tie, kappa, 1 - kappa)
 
 
 def _over_actions(weights: Futures) -> Futures:

@@ -41,9 +41,16 @@ class GreedyAction:
 
     Raw scores of different actions cannot be compared, for each (state, action) has its own free
     constant; the log sum over random states takes it off. Ties are broken at random.
+
+    Attributes:
+        actions: how many there are.
+        allowed: from next states to which of the actions may follow there (`(batch, actions)`,
+            at least one a row). By default all, also those that the data never show: their rows
+            are untrained, and stand for a future like the marginal.
     """
 
     actions: int
+    allowed: Callable[[Array], Array] | None = None
 
     def __call__(self, score: Score, batch: GoalTransitions, key: Key) -> Int[Array, " batch"]:
         def log_ratio(action: Int[Array, ""]) -> Float[Array, " batch"]:
@@ -53,6 +60,8 @@ class GreedyAction:
             return score(anchor, batch.goal) - baseline
 
         ratios = jax.vmap(log_ratio)(jnp.arange(self.actions))
+        if self.allowed is not None:
+            ratios = jnp.where(self.allowed(batch.next_state).T, ratios, -jnp.inf)
         # Above the rounding of the ratios, far below any difference that matters.
         noise = 1e-5 * jax.random.uniform(key, ratios.shape)
         return jnp.argmax(ratios + noise, axis=0)

@@ -16,6 +16,7 @@ import optax
 from jaxtyping import Array, Float, PyTree
 
 from goalward.losses.contrastive import symmetric_info_nce
+from goalward.nets.unit import unit
 from goalward.protocol import ADAM, Key, LearnerState, Metrics, gradient_step, initial_state
 
 Pairs = tuple[tuple[Array, Array], ...]
@@ -34,22 +35,29 @@ def lse_scores(
         ab: log ratios of every A with every entry of the bank.
         bc: log ratios of the same entries, in the same order, with every C.
     """
-    top_a, top_c = ab.max(axis=1, keepdims=True), bc.max(axis=0, keepdims=True)
+    top_a, top_c = (
+        np.where(np.isneginf(top), 0.0, top)  # a critic may rule a pair out
+        for top in (ab.max(axis=1, keepdims=True), bc.max(axis=0, keepdims=True))
+    )
     total = np.exp(ab - top_a) @ np.exp(bc - top_c)
     with np.errstate(divide="ignore"):
         scores = np.log(total) + top_a + top_c
-    for i, j in np.argwhere(total < 1e-280):  # both maxima far apart: the product underflows
-        both = ab[i] + bc[:, j]
-        scores[i, j] = both.max() + np.log(np.exp(both - both.max()).sum())
+        for i, j in np.argwhere(total < 1e-280):  # both maxima far apart: the product underflows
+            scores[i, j] = np.logaddexp.reduce(ab[i] + bc[:, j])
     return scores - np.log(len(bc))
 
 
 def effective_sample_size(
     ab: Float[np.ndarray, "a bank"], bc: Float[np.ndarray, "bank c"]
 ) -> Float[np.ndarray, "a c"]:
-    r"""How many entries of the bank carry the sum, $(\sum_i w_i)^2 / \sum_i w_i^2$; 1 to N."""
+    r"""How many entries of the bank carry the sum, $(\sum_i w_i)^2 / \sum_i w_i^2$.
+
+    From 1 to the bank's size; 0 where every entry is ruled out.
+    """
     once, twice = lse_scores(ab, bc), lse_scores(2 * ab, 2 * bc)
-    return len(bc) * np.exp(2 * once - twice)
+    exponent = np.full_like(once, -np.inf)
+    np.subtract(2 * once, twice, out=exponent, where=~np.isneginf(once))
+    return np.asarray(len(bc) * np.exp(exponent))
 
 
 def log_vmf_integral(kappa: Float[np.ndarray, "*batch"] | float, d: int) -> np.ndarray:
@@ -158,7 +166,7 @@ class UnconsciousLearner:
     def encode(self, params: PyTree, name: str, x: Float[Array, "n dim"]) -> Float[Array, "n d"]:
         """Unit codes of one modality by the encoder of that name."""
         code = jnp.asarray(self.encoder.apply(params["encoders"][name], x))
-        return code / (jnp.linalg.norm(code, axis=-1, keepdims=True) + 1e-8)
+        return unit(code)
 
     def logits(self, params: PyTree, pair: int, x: Array, y: Array) -> Float[Array, "rows columns"]:
         """The critic of the pair of that number: scaled cosines of every row with every column."""

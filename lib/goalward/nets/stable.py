@@ -36,12 +36,13 @@ class StableMLP(nn.Module):
     Attributes:
         widths: units of each layer in turn; the last entry is the output's dimension.
         normalise: whether each hidden layer's units are brought to mean 0 and variance 1 (and
-            then scaled and shifted by learned numbers), before the relu (Ba et al. 2016).
+            then scaled and shifted by learned numbers), before the relu (Ba et al. 2016). None
+            leaves it to the parameters: see `with_normalisation`.
         last_scale: the last layer's weights start uniform in plus and minus this.
     """
 
     widths: Sequence[int]
-    normalise: bool = True
+    normalise: bool | None = True
     last_scale: float = COLD
 
     @nn.compact
@@ -53,9 +54,13 @@ class StableMLP(nn.Module):
         """
         if not self.widths:
             raise ValueError("StableMLP needs at least one width: the output's dimension")
+        on = self.normalise
+        if on is None:
+            switch = self.param("normalise", nn.initializers.ones, ())
+            on = jax.lax.stop_gradient(switch) > 0
         for width in self.widths[:-1]:
             x = nn.Dense(width, kernel_init=HIDDEN)(x)
-            x = nn.relu(nn.LayerNorm()(x) if self.normalise else x)
+            x = nn.relu(x if on is False else jnp.where(on, nn.LayerNorm()(x), x))
         init = symmetric_uniform(self.last_scale)
         return nn.Dense(self.widths[-1], kernel_init=init, name="last")(x)
 
@@ -117,3 +122,16 @@ def with_last_scale(params: PyTree, scale: float | Float[Array, ""]) -> PyTree:
         return leaf * scale if names[-2:] == ["last", "kernel"] else leaf
 
     return jax.tree_util.tree_map_with_path(rescaled, params)
+
+
+def with_normalisation(params: PyTree, on: bool | Float[Array, ""]) -> PyTree:
+    """The same parameters, with the layers of every `StableMLP` normalised or not.
+
+    For networks made with `normalise=None`: the switch is a number among the parameters, which no
+    gradient moves, so that networks with and without train in one loop.
+    """
+
+    def switched(path: tuple[jax.tree_util.DictKey, ...], leaf: Array) -> Array:
+        return jnp.full_like(leaf, on) if path[-1].key == "normalise" else leaf
+
+    return jax.tree_util.tree_map_with_path(switched, params)

@@ -5,9 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
 from goalward.nets.normalized import NormalizedMLP
-
-TINY = 1e-24
-"""The least squared length that a vector is taken to have, where it is divided by."""
+from goalward.nets.unit import unit
 
 
 def to_sphere(x: Float[Array, "*batch dim"]) -> Float[Array, "*batch dim"]:
@@ -15,8 +13,7 @@ def to_sphere(x: Float[Array, "*batch dim"]) -> Float[Array, "*batch dim"]:
 
     Zero has no direction and stays zero.
     """
-    square = jnp.sum(x**2, axis=-1, keepdims=True)
-    return x / jnp.sqrt(jnp.maximum(square, TINY)) * jnp.sqrt(x.shape[-1])
+    return unit(x) * jnp.sqrt(x.shape[-1])
 
 
 class SubgoalEncoder(nn.Module):

@@ -19,10 +19,13 @@ def value_iteration(
     result is within `tol` of the answer everywhere.
 
     Raises:
-        ValueError: `P` is not a table of probabilities, or `gamma` is outside [0, 1).
+        ValueError: `P` is not a table of probabilities, `gamma` is outside [0, 1), or a reward is
+            not finite: with such there is no end.
     """
     validate(P)
     _check_gamma(gamma)
+    if not np.isfinite(reward).all():
+        raise ValueError("rewards must be finite")
     V = np.zeros(P.shape[0])
     while True:
         Q = reward + gamma * P @ V

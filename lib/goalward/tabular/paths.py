@@ -176,7 +176,8 @@ def midpoint_planner_policy(
     """
     planned = np.empty_like(policy)
     for s in range(len(policy)):
-        half = distances[s] / 2
+        # A goal out of reach has no waypoint: no distance is within the slack of a negative half.
+        half = np.where(np.isfinite(distances[s]), distances[s] / 2, -1 - 2 * slack)
         to_waypoint = np.abs(distances[s][None, :] - half[:, None]) <= slack
         from_waypoint = np.abs(distances.T - half[:, None]) <= slack
         chosen = (to_waypoint & from_waypoint).astype(np.float64)

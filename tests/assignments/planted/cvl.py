@@ -149,8 +149,13 @@ def values_of_actions(measure, policy, reward, gamma):
 
 # %% free_term wrong: raises the wanted action without looking
 def free_term(f, reward, marginal, wanted):
-    c = np.eye(f.shape[1])[wanted]
+    c = np.log(2) * np.eye(f.shape[1])[wanted]
     return c - c.mean(axis=1, keepdims=True)
+
+
+# %% free_term wrong: shouts, and reads neither critic nor reward
+def free_term(f, reward, marginal, wanted):
+    return 50 * (np.eye(f.shape[1])[wanted] - 1 / f.shape[1])
 
 
 # %% free_term wrong: levels only
@@ -161,52 +166,79 @@ def free_term(f, reward, marginal, wanted):
 
 # %% free_term wrong: forgets to centre
 def free_term(f, reward, marginal, wanted):
-    return -np.log((np.exp(f) * marginal) @ reward) + np.eye(f.shape[1])[wanted]
+    return -np.log((np.exp(f) * marginal) @ reward) + np.log(2) * np.eye(f.shape[1])[wanted]
 
 
-# %% free_term wrong: too little
+# %% free_term wrong: adds two to the value's logarithm
 def free_term(f, reward, marginal, wanted):
-    c = -np.log((np.exp(f) * marginal) @ reward) + 0.5 * np.eye(f.shape[1])[wanted]
+    c = -np.log((np.exp(f) * marginal) @ reward) + 2 * np.eye(f.shape[1])[wanted]
+    return c - c.mean(axis=1, keepdims=True)
+
+
+# %% free_term wrong: raises the wanted action alone, as far as the best other one needs
+def free_term(f, reward, marginal, wanted):
+    raw = (np.exp(f) * marginal) @ reward
+    c = np.zeros(f.shape[:2])
+    for s in range(len(f)):
+        others = np.delete(raw[s], wanted[s])
+        c[s, wanted[s]] = np.log(2 * others.max() / raw[s, wanted[s]])
+    return c - c.mean(axis=1, keepdims=True)
+
+
+# %% free_term wrong: levels the mean logit in place of the value
+def free_term(f, reward, marginal, wanted):
+    c = -(f * marginal).sum(axis=2) + np.log(2) * np.eye(f.shape[1])[wanted]
+    return c - c.mean(axis=1, keepdims=True)
+
+
+# %% free_term wrong: forgets the reward
+def free_term(f, reward, marginal, wanted):
+    c = -np.log((np.exp(f) * marginal).sum(axis=2)) + np.log(2) * np.eye(f.shape[1])[wanted]
+    return c - c.mean(axis=1, keepdims=True)
+
+
+# %% free_term wrong: takes candidates as equally likely
+def free_term(f, reward, marginal, wanted):
+    c = -np.log(np.exp(f) @ reward) + np.log(2) * np.eye(f.shape[1])[wanted]
     return c - c.mean(axis=1, keepdims=True)
 
 
 # %% free_term wrong: centres over states
 def free_term(f, reward, marginal, wanted):
-    c = -np.log((np.exp(f) * marginal) @ reward) + np.eye(f.shape[1])[wanted]
+    c = -np.log((np.exp(f) * marginal) @ reward) + np.log(2) * np.eye(f.shape[1])[wanted]
     return c - c.mean(axis=0, keepdims=True)
 
 
 # %% free_term wrong: divides in place of subtracting the logarithm
 def free_term(f, reward, marginal, wanted):
-    c = 1 / ((np.exp(f) * marginal) @ reward) + np.eye(f.shape[1])[wanted]
-    return c - c.mean(axis=1, keepdims=True)
-
-
-# %% free_term wrong: shouts
-def free_term(f, reward, marginal, wanted):
-    c = 1000.0 * np.eye(f.shape[1])[wanted]
+    c = 1 / ((np.exp(f) * marginal) @ reward) + np.log(2) * np.eye(f.shape[1])[wanted]
     return c - c.mean(axis=1, keepdims=True)
 
 
 # %% free_term wrong: makes the wanted action look worst
 def free_term(f, reward, marginal, wanted):
-    c = -np.log((np.exp(f) * marginal) @ reward) - np.eye(f.shape[1])[wanted]
+    c = -np.log((np.exp(f) * marginal) @ reward) - np.log(2) * np.eye(f.shape[1])[wanted]
     return c - c.mean(axis=1, keepdims=True)
 
 
-# %% free_term right: only as much as needed, with loops
+# %% free_term right: loops, and raising the value before its logarithm
 def free_term(f, reward, marginal, wanted):
-    c = np.zeros(f.shape[:2])
+    c = []
     for s in range(f.shape[0]):
-        raw = [sum(marginal * np.exp(f[s, a]) * reward) for a in range(f.shape[1])]
-        c[s, wanted[s]] = max(0.0, np.log(2.01 * max(raw) / raw[wanted[s]]))
-        c[s] -= np.mean(c[s])
+        row = []
+        for a in range(f.shape[1]):
+            raw = 0.0
+            for j in range(f.shape[2]):
+                raw += marginal[j] * np.exp(f[s, a, j]) * reward[j]
+            row.append(np.log((2.0 if a == wanted[s] else 1.0) / raw))
+        c.append([entry - sum(row) / len(row) for entry in row])
     return c
 
 
-# %% free_term right: a large margin, in JAX
+# %% free_term right: JAX, in the space of logarithms
 def free_term(f, reward, marginal, wanted):
-    c = 40.0 * jax.nn.one_hot(jnp.asarray(wanted), f.shape[1])
+    raw = jax.scipy.special.logsumexp(jnp.asarray(f) + jnp.log(marginal * reward), axis=2)
+    c = jnp.log(2.0) * jax.nn.one_hot(jnp.asarray(wanted), f.shape[1]) - raw
     return c - c.mean(axis=1, keepdims=True)
 
 

@@ -41,12 +41,12 @@ def breach(d):
     return jnp.max(jnp.where(jnp.isinf(legs), 0.0, d - jnp.where(jnp.isinf(legs), 0.0, legs)))
 
 
-# %% path_relax right: works on its argument, a waypoint at a time
+# %% path_relax right: a waypoint at a time, in place in a copy
 def path_relax(d):
-    old = d.copy()
-    for w in range(old.shape[0]):
-        d[...] = np.minimum(d, np.add.outer(old[:, w], old[w]))
-    return d
+    new = d.copy()
+    for w in range(d.shape[0]):
+        new[...] = np.minimum(new, np.add.outer(d[:, w], d[w]))
+    return new
 
 
 def breach(d):
@@ -1052,3 +1052,14 @@ def carry_far(walks, next_state, distances, waypoints, beta, horizon, radius):
         eta = scores.horizon_eta(result.direct, distances, radius)
         rows.append([near, eta, scores.planning_invariance(*result)])
     return rows
+
+
+# %% path_relax wrong: a NaN of infinity minus infinity slips through max(0.0, nan)
+def path_relax(d):
+    return np.min(d[:, :, None] + d[None], axis=1)
+
+
+def breach(d):
+    with np.errstate(all="ignore"):
+        gap = d - path_relax(d)
+    return max(0.0, gap.max()) if not np.isinf(gap).any() else np.inf

@@ -119,6 +119,25 @@ def repaired(cloned, average, base):
     return np.eye(cloned.shape[1])[weights.argmax(axis=1)]
 
 
+# %% repaired wrong: the floors of the authors' code
+def repaired(cloned, average, base):
+    weights = (cloned + 1e-5) / (average + 2e-5) * base
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+# %% repaired wrong: a small floor
+def repaired(cloned, average, base):
+    weights = cloned / np.maximum(average, 1e-8) * base
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+# %% repaired right: replaces what is not a number
+def repaired(cloned, average, base):
+    with np.errstate(all="ignore"):
+        weights = np.nan_to_num(cloned / average) * base
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
 # %% repaired right: loops
 def repaired(c, m, b):
     out = np.zeros(c.shape)
@@ -181,6 +200,26 @@ def resting_point(R, p):
     for _ in range(2000):
         w = w * (R @ (p * (w @ R)))
         w = w / w.sum()
+    return w
+
+
+# %% resting_point wrong: stops a hundredth of a nat too early
+def resting_point(R, p):
+    w = np.full(len(R), 1 / len(R))
+    slope = R @ (p / (w @ R))
+    while slope.max() - w @ slope > 1e-2:
+        w = w * slope
+        slope = R @ (p / (w @ R))
+    return w
+
+
+# %% resting_point right: stops within a thousandth of a nat
+def resting_point(R, p):
+    w = np.full(len(R), 1 / len(R))
+    slope = R @ (p / (w @ R))
+    while slope.max() - w @ slope > 9e-4:
+        w = w * slope
+        slope = R @ (p / (w @ R))
     return w
 
 
@@ -357,6 +396,33 @@ def accepted(log_commanded, log_relabelled, lengths, epsilon):
 # %% accepted wrong: accepts everything of the visible case's pattern
 def accepted(log_commanded, log_relabelled, lengths, epsilon):
     return np.arange(len(lengths)) < 2
+
+
+# %% accepted wrong: an interval for the logarithm
+def accepted(log_commanded, log_relabelled, lengths, epsilon):
+    counts = np.arange(log_commanded.shape[1]) < lengths[:, None]
+    return np.abs(((log_relabelled - log_commanded) * counts).sum(axis=1)) <= epsilon
+
+
+# %% accepted wrong: from 1 / (1 + epsilon)
+def accepted(log_commanded, log_relabelled, lengths, epsilon):
+    counts = np.arange(log_commanded.shape[1]) < lengths[:, None]
+    total = ((log_relabelled - log_commanded) * counts).sum(axis=1)
+    return np.abs(total) <= np.log(1 + epsilon)
+
+
+# %% accepted wrong: up to 1 / (1 - epsilon)
+def accepted(log_commanded, log_relabelled, lengths, epsilon):
+    counts = np.arange(log_commanded.shape[1]) < lengths[:, None]
+    total = ((log_relabelled - log_commanded) * counts).sum(axis=1)
+    return np.abs(total) <= -np.log(1 - epsilon)
+
+
+# %% accepted wrong: the reciprocal weight
+def accepted(log_commanded, log_relabelled, lengths, epsilon):
+    counts = np.arange(log_commanded.shape[1]) < lengths[:, None]
+    w = np.exp(((log_commanded - log_relabelled) * counts).sum(axis=1))
+    return np.abs(w - 1) <= epsilon
 
 
 # %% accepted right: loops

@@ -49,6 +49,27 @@ def expectile(x, w, kappa):
     return ogbench.expectile(x, w, kappa)
 
 
+# %% expectile wrong: twelve reweightings
+def expectile(x, w, kappa):
+    v = (w * x).sum() / w.sum()
+    for _ in range(12):
+        c = w * np.where(x > v, kappa, 1 - kappa)
+        v = (c * x).sum() / c.sum()
+    return v
+
+
+# %% expectile wrong: sorts its argument in place
+def expectile(x, w, kappa):
+    order = np.argsort(x)
+    x[:], w[:] = x[order], w[order]
+    low, high = x[0], x[-1]
+    for _ in range(100):
+        v = (low + high) / 2
+        pull = (w * np.where(x > v, kappa, 1 - kappa) * (x - v)).sum()
+        low, high = (v, high) if pull > 0 else (low, v)
+    return v
+
+
 # %% expectile right: reweighted means
 def expectile(x, w, kappa):
     v = float(np.average(x, weights=w))
@@ -150,6 +171,34 @@ def goal_table(terminals, gamma, p_current, p_future):
     return table
 
 
+# %% goal_table wrong: a sum of 200 terms
+def goal_table(terminals, gamma, p_current, p_future):
+    n = len(terminals)
+    ends = np.flatnonzero(terminals)
+    table = np.full((n, n), (1 - p_current - p_future) / n)
+    for i in range(n):
+        table[i, i] += p_current
+        end = ends[ends >= i][0]
+        for k in range(1, 201):
+            table[i, min(i + k, end)] += p_future * (1 - gamma) * gamma ** (k - 1)
+    return table
+
+
+# %% goal_table wrong: marks the first row of its argument
+def goal_table(terminals, gamma, p_current, p_future):
+    n = len(terminals)
+    ends = np.flatnonzero(terminals)
+    table = np.full((n, n), (1 - p_current - p_future) / n)
+    for i in range(n):
+        table[i, i] += p_current
+        end = ends[ends >= i][0]
+        for j in range(i + 1, end):
+            table[i, j] += p_future * (1 - gamma) * gamma ** (j - i - 1)
+        table[i, end] += p_future * gamma ** max(end - i - 1, 0)
+    terminals[0] = True
+    return table
+
+
 # %% goal_table right: vectorised
 def goal_table(terminals, gamma, p_current, p_future):
     n = len(terminals)
@@ -237,6 +286,26 @@ def fit_qrl_tabular(states, next_states, n, far):
     return d
 
 
+# %% fit_qrl_tabular wrong: far in the place of infinity
+def fit_qrl_tabular(states, next_states, n, far):
+    d = np.full((n, n), float(far))
+    d[states, next_states] = 1.0
+    np.fill_diagonal(d, 0.0)
+    for k in range(n):
+        d = np.minimum(d, d[:, [k]] + d[[k]])
+    return d
+
+
+# %% fit_qrl_tabular wrong: far in the place of infinity, where it is positive
+def fit_qrl_tabular(states, next_states, n, far):
+    d = np.full((n, n), float(far) if far > 0 else np.inf)
+    d[states, next_states] = 1.0
+    np.fill_diagonal(d, 0.0)
+    for k in range(n):
+        d = np.minimum(d, d[:, [k]] + d[[k]])
+    return np.where(np.isinf(d), far, d)
+
+
 # %% fit_qrl_tabular right: repeated squaring
 def fit_qrl_tabular(states, next_states, n, far):
     d = np.full((n, n), np.inf)
@@ -305,6 +374,23 @@ def transitions(observations, actions, terminals):
     i = np.arange(len(last))
     rows = np.flatnonzero(~last)
     return rows, np.where(last, i, i + 1), observations[rows + 1], last.astype(float)
+
+
+# %% transitions wrong: row numbers that are no integers
+def transitions(observations, actions, terminals):
+    last = terminals.copy()
+    last[-1] = True
+    rows = np.flatnonzero(~last)
+    after = np.arange(len(last)) + (~last).astype(float)
+    return rows, after, observations[rows + 1], (~last).astype(float)
+
+
+# %% transitions wrong: ends the file in its argument
+def transitions(observations, actions, terminals):
+    terminals[-1] = True
+    i = np.arange(len(terminals))
+    rows = np.flatnonzero(~terminals)
+    return rows, np.where(terminals, i, i + 1), observations[rows + 1], (~terminals).astype(float)
 
 
 # %% transitions right: loops

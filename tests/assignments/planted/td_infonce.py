@@ -878,3 +878,11 @@ def error_table(states, actions, exact, gamma, sizes, keeps):
             table[i, j] = np.abs(found - exact).mean()
         table[i, -1] = np.abs(q.reshape(exact.shape) - exact).mean()
     return table
+
+
+# %% two_term_loss wrong: the logarithm of a softmax, safe only where rows are shifted as a whole
+def two_term_loss(next_logits, random_logits, target_logits, gamma):
+    own = jnp.log(jnp.diagonal(jax.nn.softmax(jnp.asarray(next_logits), axis=1)))
+    weights = jax.nn.softmax(jnp.asarray(target_logits), axis=1)
+    far = jnp.sum(weights * jnp.log(jax.nn.softmax(jnp.asarray(random_logits), axis=1)), axis=1)
+    return -jnp.mean((1 - gamma) * own + gamma * far)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 
 from goalward.bench.data.names import Mendable
 from goalward.bench.records.runs import (
+    FREE,
     HEAD,
+    SEEDS,
     by_method,
     differing,
     last_shared_step,
@@ -181,6 +184,10 @@ def test_runs_of_other_seeds_are_joined(tmp_path: Path) -> None:
     [
         ({"seed": 1, "batch": 64}, "with another batch"),
         ({"seed": 1, "data": "f00"}, "with another data"),
+        ({"seed": 1, "alpha": 3.0}, "with another alpha"),
+        ({"seed": 1, "extraction": "awr"}, "with another extraction"),
+        ({"seed": 1, "learner": "GCBC(gamma=0.9)"}, "with another learner"),
+        ({"seed": 1, "a_setting_of_tomorrow": 2}, "with another a_setting_of_tomorrow"),
         ({}, "the same run twice"),
     ],
 )
@@ -199,6 +206,28 @@ def test_runs_are_alike_whatever_their_seeds_and_devices(tmp_path: Path) -> None
     first, other, another = sorted(load_runs(tmp_path), key=lambda run: run.folder)
     assert differing(first, other) == []
     assert differing(first, another) == ["learning_rate", "data"]
+
+
+def test_what_touches_no_update_may_differ(tmp_path: Path) -> None:
+    free = dict.fromkeys(FREE, 7) | {"device": "gpu", "devices": 2, "versions": {}, "file": "x"}
+    record(tmp_path / "0", RATES)
+    record(tmp_path / "1", RATES, seed=1, extraction=None, alpha=None, **free)
+    assert by_method(load_runs(tmp_path))["ours", "gcbc"][ENV].seeds == 4
+    pytest.importorskip("ogbench")
+    from goalward.bench.offline import settings
+
+    assert settings.FREE == FREE
+    asked = {"learning_rate", "extraction", "alpha", "batch", "width", "method", "env"}
+    assert {f.name for f in fields(settings.Settings)} == {*FREE, *SEEDS, *asked}
+
+
+def test_two_implementations_share_what_both_say(tmp_path: Path) -> None:
+    record(tmp_path / "0", RATES, learner="GCBC()", alpha=0.3)
+    record(tmp_path / "1", RATES, implementation="official", commit="1d4", alpha=0.3)
+    record(tmp_path / "2", RATES, implementation="official", commit="1d4", seed=1)
+    ours, official, older = sorted(load_runs(tmp_path), key=lambda run: run.folder)
+    assert differing(ours, official) == differing(official, ours) == []
+    assert differing(ours, older) == differing(older, official) == ["alpha"]
 
 
 def test_runs_without_a_shared_evaluation_are_not_joined(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import ast
 import base64
-import json
 import re
 import shutil
 from pathlib import Path
@@ -12,11 +11,10 @@ import pytest
 import yaml
 from pybtex.database import parse_file
 
-from goalward.course import claims, papers
-from goalward.course.book import api, build, pages, vendor
+import toy
+from goalward.course import papers
+from goalward.course.book import api, build, content, engine, finish, pages, vendor
 from goalward.course.errors import Problem
-from goalward.course.run import record
-from goalward.course.run.fingerprint import fingerprint
 from goalward.course.run.notebook import convert
 
 ROOT = Path(__file__).parents[3]
@@ -55,8 +53,9 @@ def root(tmp_path: Path) -> Path:
     shutil.copyfile(ROOT / "notebooks" / "references.bib", root / "notebooks" / "references.bib")
     (folder / "welcome.py").write_text("# %% [markdown]\n# # Welcome\n")
     page(root, "# Welcome\n\n$x^2$")
-    listed = [{"file": name} for name in (*pages.PAGES, "api/index")]
-    configure(root, toc={"format": "jb-book", "root": "0_start/welcome", "chapters": listed})
+    named = ["0_start/welcome", *content.PAGES, "api/index"]
+    listed = [{"file": name} for name in named if name != "index"]
+    configure(root, toc={"format": "jb-book", "root": "index", "chapters": listed})
     return root
 
 
@@ -77,7 +76,7 @@ def test_the_table_of_contents_names_every_chapter_and_overview_that_exists() ->
     sources = {p.relative_to(notebooks).with_suffix("") for p in notebooks.glob("*/*.py")}
     overviews = {p.relative_to(notebooks).with_suffix("") for p in notebooks.glob("*/*.md")}
     named = build.toc_pages(CONFIG["toc"])
-    generated = {*pages.PAGES, "api/index"}
+    generated = {*content.PAGES, "api/index"}
     written = {p.as_posix() for p in sources | overviews if not p.name.endswith("_exercises")}
     assert set(named) == written | generated
     assert len(named) == len(set(named))
@@ -113,7 +112,7 @@ def without_space(text: str) -> str:
 
 
 def test_the_book_is_made_without_any_assignment(tmp_path: Path) -> None:
-    build._copy_content(ROOT, tmp_path / "source")
+    content.copy(ROOT, tmp_path / "source")
     copied = [p for p in tmp_path.rglob("*") if p.is_file()]
     assert not [p for p in copied if "_exercises" in p.name]
     texts = [without_space(p.read_text("utf-8")) for p in copied if p.suffix in (".ipynb", ".md")]
@@ -127,9 +126,9 @@ def test_the_book_is_made_without_any_assignment(tmp_path: Path) -> None:
 
 def test_an_assignment_beside_a_chapter_is_left_out(root: Path, tmp_path: Path) -> None:
     page(root, "# Welcome").with_name("welcome_exercises.ipynb").write_text("{}")
-    build._copy_content(root, tmp_path / "source")
+    content.copy(root, tmp_path / "source")
     assert [p.name for p in (tmp_path / "source").rglob("*.ipynb")] == ["welcome.ipynb"]
-    assert build._pairs(root) == ["0_start/welcome"]
+    assert content.pairs(root) == ["0_start/welcome"]
 
 
 def test_links_to_exercises_are_words_in_the_book(root: Path, tmp_path: Path) -> None:
@@ -152,18 +151,18 @@ def test_a_readers_own_copies_are_no_pages(root: Path, tmp_path: Path) -> None:
 def test_an_assignment_in_the_table_of_contents_is_refused(root: Path) -> None:
     page(root, "# Welcome").with_name("welcome_exercises.ipynb").write_text("{}")
     listed = [{"file": "0_start/welcome_exercises"}]
-    configure(root, toc={"format": "jb-book", "root": "0_start/welcome", "chapters": listed})
+    configure(root, toc={"format": "jb-book", "root": "index", "chapters": listed})
     with pytest.raises(Problem, match="0_start/welcome_exercises: solutions stay out of the book"):
         build.build(quiet=True, root=root)
 
 
 def test_a_page_gets_what_it_asks_for(root: Path) -> None:
     text = "# Hi\n\n<!-- goalward: hours -->\n\nBye. <!-- goalward: nothing -->\n"
-    filled = build._fill(root, "0_start/hi.md", text)
+    filled = content.fill(root, "0_start/hi.md", text)
     assert filled.startswith("# Hi\n\n````{list-table} The chapters so far")
     assert filled.endswith("\n````\n\nBye. <!-- goalward: nothing -->\n")
     with pytest.raises(Problem, match=r"notebooks/0_start/hi.md asks for 'lunch', .* hours, "):
-        build._fill(root, "0_start/hi.md", "<!-- goalward: lunch -->")
+        content.fill(root, "0_start/hi.md", "<!-- goalward: lunch -->")
 
 
 @pytest.mark.slow
@@ -223,7 +222,11 @@ def test_a_folder_that_is_no_book_is_left_alone(root: Path, tmp_path: Path) -> N
         ("toc: [", "book.yml is no YAML"),
         ("title: x", "needs a `toc:`"),
         ("", "needs a `toc:`"),
-        ("toc: {root: 0_start/nowhere}", "names 0_start/nowhere, which does not exist"),
+        ("toc: {root: 0_start/welcome}", "whose `root:` is index, the gallery"),
+        (
+            "toc: {root: index, chapters: [{file: 0_start/nowhere}]}",
+            "names 0_start/nowhere, which does not exist",
+        ),
     ],
 )
 def test_a_bad_configuration_is_named(root: Path, text: str, says: str) -> None:
@@ -253,14 +256,14 @@ def test_a_chapter_that_was_never_run_is_named(root: Path) -> None:
 
 def test_alternative_text_reaches_the_cell() -> None:
     nb = notebook(nbformat.v4.new_markdown_cell("# Hello"), picture("A dot."))
-    build.add_alternative_text(nb, "x.ipynb")
+    content.add_alternative_text(nb, "x.ipynb")
     assert nb.cells[1].metadata["mystnb"]["image"]["alt"] == "A dot."
 
 
 def test_alternative_text_is_also_read_from_the_output_itself() -> None:
     nb = notebook(picture("A dot."))
     nb.cells[0].outputs[0].metadata = {"alt": "The same dot."}
-    build.add_alternative_text(nb, "x.ipynb")
+    content.add_alternative_text(nb, "x.ipynb")
     assert nb.cells[0].metadata["mystnb"]["image"]["alt"] == "The same dot."
 
 
@@ -269,7 +272,7 @@ def test_alternative_text_is_also_read_from_the_output_itself() -> None:
 )
 def test_a_picture_that_nobody_describes_is_named(alts: list[str | None], says: str) -> None:
     with pytest.raises(Problem, match=rf"x.ipynb, cell 2.*{says}"):
-        build.add_alternative_text(notebook(picture("A dot."), picture(*alts)), "x.ipynb")
+        content.add_alternative_text(notebook(picture("A dot."), picture(*alts)), "x.ipynb")
 
 
 def test_warnings_name_the_place_as_the_author_knows_it(tmp_path: Path) -> None:
@@ -280,7 +283,7 @@ def test_warnings_name_the_place_as_the_author_knows_it(tmp_path: Path) -> None:
         "WARNING: unknown value\n"
         "all is well\n"
     )
-    assert build.warnings(output, tmp_path) == [
+    assert engine.warnings(output, tmp_path) == [
         "  notebooks/1_part/a.ipynb, cell 3: cross-reference target not found: 'b' [myst]",
         "  notebooks/1_part/index.md, line 7: too deep",
         "  unknown value",
@@ -289,10 +292,26 @@ def test_warnings_name_the_place_as_the_author_knows_it(tmp_path: Path) -> None:
 
 def test_markup_that_screen_readers_stumble_over_is_mended() -> None:
     page = '<dl class="py"><dt>f(<dl>\n<dd>a</dd>\n<dd>b</dd>\n</dl>\n)</dt><dd>text</dd></dl>'
-    assert build.mend_markup(page) == (
+    assert finish.mend_markup(page) == (
         '<dl class="py"><dt>f(<div>\n<div class="argument">a</div>\n<div class="argument">b</div>'
         "</div>\n)</dt><dd>text</dd></dl>"
     )
+
+
+def test_a_page_carries_no_script_that_it_does_not_need() -> None:
+    page = (
+        '<head>\n  <script defer src="../_static/scripts/fontawesome.js?digest=55c2"></script>\n'
+        '    <script src="../searchindex.js"></script>\n'
+        '<script>window.MathJax = {"tex": {}}</script>\n'
+        '<script defer="defer" src="_static/mathjax/tex-chtml-full.js?v=9"></script>\n'
+        '<script src="../_static/doctools.js?v=9"></script></head><body><p>{}</p></body>'
+    )
+    light = finish.lighten(page.replace("{}", "Plain."))
+    assert light.count("<script") == 1
+    assert "doctools" in light
+    assert "searchindex" in finish.lighten(page, search=True)
+    for needs in ('<span class="math notranslate">x</span>', '<div class="output text_html">'):
+        assert finish.lighten(page.replace("{}", needs)).count("<script") == 3
 
 
 def test_the_library_pages_name_everything_public() -> None:
@@ -345,71 +364,14 @@ def test_the_map_lists_all_papers_and_links_those_with_a_chapter() -> None:
     text = pages.course_map(ROOT)
     for paper in papers.papers():
         assert paper.title in text
-    linked = re.findall(r"\]\(\.\./\d_\w+/(\w+)\.ipynb\)", text)
+    linked = re.findall(r"\]\(\.\./\d_\w+/(\w+)\.ipynb\)", text.partition("## Part 1")[2])
     assert linked == [p.slug for p in papers.papers() if papers.status(ROOT, p.slug) == "chapter"]
     assert text.count("\n  - planned") == len(papers.papers()) - len(linked)
 
 
-def judged(**changes: object) -> dict:
-    values = {
-        "scale": "laptop",
-        "paper": "20×",
-        "bound": ">= 20",
-        "bound_from": "paper",
-        "kind": "statistical",
-        "measured": [4.0, 5.0, 6.0, 5.0, 4.5],
-        "covers": "data",
-        "null": 1.0,
-        "reason": "the rival is tuned",
-    }
-    return claims.judge("fewer", "it needs $n/20$ samples", **(values | changes)).row()
-
-
-def keep(root: Path, code: str, *rows: dict) -> None:
-    """Record claims for the one chapter of `root`, whose code was `code` then."""
-    source = root / "notebooks" / "0_start" / "welcome.py"
-    now = source.read_text()
-    source.write_text(code)
-    entry = {
-        "scale": "laptop",
-        "seeds": 5,
-        "versions": {"python": "3.12.0", "jax": "0.10.2"},
-        "device": "a processor, 2 cores",
-        "date": "2026-01-31",
-        "seconds": 51.3,
-        "fingerprint": fingerprint(source),
-        "claims": list(rows),
-    }
-    source.write_text(now)
-    path = record.claims_file(root, "welcome")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"slug": "welcome", "records": {"laptop": entry}}))
-
-
-def test_the_scoreboard_shows_what_was_measured_against_the_bound(root: Path) -> None:
-    source = root / "notebooks" / "0_start" / "welcome.py"
-    keep(root, source.read_text(), judged(), judged(bound="< 9", reason=""))
-    text = pages.scoreboard(root)
-    assert "**2 claims: 1 reproduced, 1 weaker than the paper.**" in text
-    assert "## [Welcome](../0_start/welcome.ipynb)" in text
-    assert "it needs $n/20$ samples" in text
-    assert "  - ◐ weaker than the paper\n" in text
-    assert "- *it needs $n/20$ samples*: the rival is tuned" in text
-    assert re.search(
-        r"- 4\.90 \[\S+, \S+\]\n  - ≥ 20\n  - the paper\n  - 20×\n  - 5 \(data\)", text
-    )
-    assert "  - \\< 9\n" in text
-    assert "stale" not in text
-
-
-def test_the_scoreboard_marks_what_the_code_no_longer_shows(root: Path) -> None:
-    keep(root, "# %%\nx = 1\n", judged())
-    assert pages.scoreboard(root).count("stale") == 2
-
-
 def test_the_status_page_says_when_and_on_what(root: Path) -> None:
     assert "Without a recorded run: [Welcome]" in pages.status(root)
-    keep(root, "", judged())
+    toy.record(root, "", toy.judged())
     text = pages.status(root)
     for part in ("51 s", "2026-01-31", "a processor, 2 cores", "python 3.12.0, jax 0.10.2"):
         assert f"  - {part}\n" in text

@@ -24,6 +24,17 @@ HEAD = ("implementation", "method", "data sets", "seeds", "updates", "batch × w
         "transitions", "updates/s", "success", "device")  # fmt: skip
 
 
+SEEDS = ("seed", "seeds")
+"""What tells runs apart that are joined to one."""
+
+FREE = ("steps", "log_every", "eval_every", "eval_episodes", "eval_workers",
+        "checkpoint_every", "keep")  # fmt: skip
+"""Settings that touch no update, as `goalward.bench.offline.settings.FREE`."""
+
+NOTES = ("implementation", "file", "device", "devices", "versions")
+"""What a configuration says about where and by what a run was made."""
+
+
 @dataclass(frozen=True, eq=False)
 class RecordedRun:
     """What a run has measured so far.
@@ -125,9 +136,18 @@ def by_method(runs: Iterable[RecordedRun]) -> dict[tuple[str, str], dict[str, Re
 
 
 def differing(a: RecordedRun, b: RecordedRun) -> list[str]:
-    """The settings that two runs would have to share to be compared, and do not."""
-    deciding = ("batch", "width", "learning_rate", "data")
-    return [key for key in deciding if a.config.get(key) != b.config.get(key)]
+    """The settings that two runs would have to share to be compared, and do not.
+
+    That is everything but their seeds, what touches no update, and notes. Two implementations say
+    different things about themselves: of these, what both say. A setting that is left out is None.
+    """
+    keys = [*a.config, *(key for key in b.config if key not in a.config)]
+    if a.implementation != b.implementation:
+        keys = [
+            k for k in keys if k in ("extraction", "alpha") or (k in a.config and k in b.config)
+        ]
+    ignored = {*SEEDS, *FREE, *NOTES}
+    return [k for k in keys if k not in ignored and a.config.get(k) != b.config.get(k)]
 
 
 def last_shared_step(runs: Sequence[RecordedRun]) -> int:

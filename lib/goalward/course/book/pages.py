@@ -1,50 +1,12 @@
-"""The pages that the book writes itself: course map, scoreboard of claims, status, bibliography."""
+"""The pages that the book writes itself: course map, status, bibliography."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from goalward.course import papers
-from goalward.course.claims import MARKS, format_measured
+from goalward.course.book import prerequisites
+from goalward.course.book.tables import link, name, table
 from goalward.course.run import record
-
-_SOURCES = {"paper": "the paper", "oracle": "an exact oracle", "prototype": "ours"}
-_FRESHNESS = {
-    "current": "",
-    "stale": " · **stale**: the code changed since",
-    "dated": " · as of its date",
-}
-
-
-def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A MyST table whose cells are Markdown; the first row and the first column are headings."""
-    lines = [f"````{{list-table}} {caption}", ":header-rows: 1", ":stub-columns: 1", ""]
-    for row in (head, *rows):
-        for column, text in enumerate(row):
-            lines.append(f"{'  -' if column else '* -'} {' '.join(text.split())}")
-    return "\n".join([*lines, "````"])
-
-
-def link(root: Path, slug: str) -> str:
-    """A link from a generated page to a chapter's page, named by its first heading."""
-    source = papers.chapters(root)[slug]
-    return f"[{title(source)}](../{source.parent.name}/{slug}.ipynb)"
-
-
-def name(root: Path, paper: papers.Paper) -> str:
-    """A paper's short name, linked to its chapter where it has one: for a page one folder deep."""
-    if papers.status(root, paper.slug) != "chapter":
-        return paper.short
-    return f"[{paper.short}](../{papers.part_folder(paper.part)}/{paper.slug}.ipynb)"
-
-
-def title(source: Path) -> str:
-    """A chapter's title: its first heading."""
-    for line in source.read_text(encoding="utf-8").splitlines():
-        if line.startswith("# # "):
-            return line.removeprefix("# # ").strip()
-    return source.stem
 
 
 def _papers_table(root: Path, part: int) -> str:
@@ -54,7 +16,8 @@ def _papers_table(root: Path, part: int) -> str:
             full = f"[{paper.title}]({paper.url})" if paper.url else paper.title
             status = papers.status(root, paper.slug)
             rows.append((name(root, paper), full, str(paper.year), status))
-    return table(f"Part {part}, in reading order", ("Chapter", "Paper", "Year", "Status"), rows)
+    head = ("Chapter", "Paper", "Year", "Status")
+    return table(f"Part {part}, in reading order", head, rows, cards=True)
 
 
 def part_table(root: Path, folder: str) -> str:
@@ -72,55 +35,13 @@ def course_map(root: Path) -> str:
         "# The course map",
         f"{len(everything)} papers in {len(parts)} parts; {done} have a chapter so far. "
         "A planned one is listed so that you see where the course is going.",
+        "## What to read before what",
+        prerequisites.drawing(root),
+        prerequisites.told(root),
     ]
     for part in parts:
         text += [f"## Part {part}. {papers.PARTS[part]}", _papers_table(root, part)]
     return "\n\n".join(text) + "\n"
-
-
-def scoreboard(root: Path) -> str:
-    """Every recorded claim, chapter by chapter: what the paper says, what came out."""
-    known = papers.chapters(root)
-    rows = record.scoreboard(root, known)
-    counts = Counter(row["verdict"] for row in rows)
-    total = ", ".join(f"{counts[verdict]} {verdict}" for verdict in MARKS if counts[verdict])
-    text = [
-        "# The scoreboard of claims",
-        "Each chapter ends by holding what it measured against what its paper says. The bound was "
-        "set before the measurement and says where it comes from. *Reproduced*: the whole "
-        "interval meets the bound. *Weaker than the paper*: the interval shows the direction, not "
-        "the size. *Not reproduced*: neither, and the row says why.",
-        f"**{len(rows)} claims: {total}.**" if rows else "No claim has been recorded yet.",
-    ]
-    for slug in known:
-        for scale in dict.fromkeys(row["scale"] for row in rows if row["slug"] == slug):
-            chosen = [row for row in rows if (row["slug"], row["scale"]) == (slug, scale)]
-            text += [f"## {link(root, slug)}", _provenance(chosen[0]), _claims_table(chosen)]
-    return "\n\n".join(text) + "\n"
-
-
-def _provenance(row: dict[str, Any]) -> str:
-    commit = f" · commit `{row['commit']}`" if row.get("commit") else ""
-    where = f"{row['scale'].capitalize()} scale · {row['date']} · {row['device']}{commit}"
-    return where + _FRESHNESS[row["freshness"]]
-
-
-def _claims_table(rows: Sequence[dict[str, Any]]) -> str:
-    head = ("Claim", "Verdict", "Measured", "Bound", "Bound from", "Paper says", "Seeds")
-    body = []
-    for row in rows:
-        verdict = f"{MARKS[row['verdict']]} {row['verdict']}"
-        verdict += " **(stale)**" if row["stale"] else ""
-        seeds = "exact" if row["seeds"] is None else f"{row['seeds']} ({row['covers']})"
-        bound = row["bound"].replace(">=", "≥").replace("<=", "≤")
-        bound = bound.replace("<", "\\<").replace(">", "\\>")
-        source = _SOURCES[row["bound_from"]]
-        body.append(
-            (row["statement"], verdict, format_measured(row), bound, source, row["paper"], seeds)
-        )
-    reasons = [f"- *{row['statement']}*: {row['reason']}" for row in rows if row["reason"]]
-    why = ["Why not, or not in full:", "\n".join(reasons)] if reasons else []
-    return "\n\n".join([table("What was measured, and what the paper says", head, body), *why])
 
 
 def status(root: Path) -> str:
@@ -142,7 +63,9 @@ def status(root: Path) -> str:
         "When each chapter was last run from top to bottom, how long that took, compilation "
         "included, and with which versions. The figures and numbers in this book come from these "
         "runs.",
-        table("The recorded runs", head, rows) if rows else "No run has been recorded yet.",
+        table("The recorded runs", head, rows, cards=True)
+        if rows
+        else "No run has been recorded yet.",
     ]
     if missing:
         text.append(f"Without a recorded run: {', '.join(missing)}.")
@@ -159,7 +82,6 @@ def bibliography(root: Path) -> str:
 
 PAGES: dict[str, Callable[[Path], str]] = {
     "course/map": course_map,
-    "course/claims": scoreboard,
     "course/status": status,
     "course/bibliography": bibliography,
 }

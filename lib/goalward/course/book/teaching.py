@@ -1,17 +1,16 @@
 """What the page for teachers takes from the repository: hours, syllabuses, what exists by now."""
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from goalward.course import papers
 from goalward.course.assignments import source
-from goalward.course.book import pages, prerequisites
+from goalward.course.book import about, prerequisites
+from goalward.course.book.tables import name, table
 from goalward.course.run import notebook, record
 
 _QUARTERS = {0: "", 15: "¼", 30: "½", 45: "¾"}
-_MINUTES = re.compile(r"(\d+)(?: to (\d+))? minutes")
 
 
 @dataclass(frozen=True)
@@ -79,14 +78,14 @@ def course(root: Path) -> str:
         f"In all {length(sum(s.taught for s in COURSE))} in class and "
         f"{length(sum(s.home for s in COURSE))} at home."
     )
-    return "\n\n".join([pages.table("Twelve weeks", head, rows), f"{total} {_exist(root, COURSE)}"])
+    return "\n\n".join([table("Twelve weeks", head, rows), f"{total} {_exist(root, COURSE)}"])
 
 
 def workshop(root: Path) -> str:
     """The programme of two days."""
     rows = [(s.when, _told(root, s), length(s.taught)) for s in WORKSHOP]
-    table = pages.table("Two days", ("When", "What", "How long"), rows)
-    return f"{table}\n\n{_exist(root, WORKSHOP)}"
+    programme = table("Two days", ("When", "What", "How long"), rows)
+    return f"{programme}\n\n{_exist(root, WORKSHOP)}"
 
 
 def hours(root: Path) -> str:
@@ -97,21 +96,13 @@ def hours(root: Path) -> str:
         rows.append(
             (
                 _chapter(root, slug),
-                reading(path),
+                about.reading(path),
                 f"{recorded['seconds']:.0f} s" if recorded else "–",
                 _assignment(source.source_of(root, slug)),
             )
         )
     head = ("Chapter", "Reading and playing", "Its code runs in", "Assignment")
-    return pages.table("The chapters so far, and how long they take", head, rows)
-
-
-def reading(chapter: Path) -> str:
-    """How many minutes a chapter asks for, in the text before its first code."""
-    text = chapter.read_text(encoding="utf-8").split("\n# %%\n")[0]
-    if not (found := _MINUTES.search(text)):
-        return "–"
-    return f"{found[1]}–{found[2]} minutes" if found[2] else f"{found[1]} minutes"
+    return table("The chapters so far, and how long they take", head, rows)
 
 
 def _assignment(path: Path) -> str:
@@ -131,7 +122,7 @@ def _exist(root: Path, sessions: Iterable[Session]) -> str:
     return (
         f"Of its {len(slugs)} chapters {len(slugs) - missing} exist so far. The {missing} marked "
         "*planned* are not written yet: until they are, discuss the paper itself in that session, "
-        "or take a chapter that exists in its place, if the graph below allows it."
+        "or take a chapter that exists in its place, if the table below allows it."
     )
 
 
@@ -146,14 +137,14 @@ def _chapter(root: Path, slug: str) -> str:
     paper = next((p for p in papers.papers() if p.slug == slug), None)
     if paper is None:
         return f"[{slug.capitalize()}](../{papers.part_folder(papers.places()[slug])}/{slug}.ipynb)"
-    name = pages.name(root, paper)
-    return name if papers.status(root, slug) == "chapter" else f"{name} (*planned*)"
+    named = name(root, paper)
+    return named if papers.status(root, slug) == "chapter" else f"{named} (*planned*)"
 
 
 INSERTS: dict[str, Callable[[Path], str]] = {
     "hours": hours,
     "course": course,
     "workshop": workshop,
-    "prerequisites": prerequisites.section,
+    "prerequisites": prerequisites.told,
 }
 """What a page may ask for with a line `<!-- goalward: hours -->`, each made for one folder deep."""
