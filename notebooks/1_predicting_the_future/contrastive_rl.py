@@ -952,9 +952,9 @@ here.conclude()
 #    its policy does not; then undo the damage.
 # 5. *Imitate or choose* (hard, 30 minutes): score cloning and one greedy step in a small world.
 #
-# `make assignments` writes the student notebook to
-# `assignments/release/contrastive_rl/contrastive_rl_exercises.ipynb`; `goalward assignments check
-# NOTEBOOK` says where you stand.
+# Work in [the exercise notebook](contrastive_rl_exercises.ipynb)
+# that `make lab` puts beside this chapter. Each exercise has hints and a check cell, and shows
+# a solution after an attempt. `goalward assignments check NOTEBOOK` says where you stand.
 #
 # ## Where to go from here
 #

@@ -1115,8 +1115,9 @@ here.conclude()
 #    action you like look exactly twice as good as every other.
 # 4. **Random waves** (hard, 30 minutes). The features, the reward as a vector, and the value from both.
 #
-# `make assignments` writes the student notebook to `assignments/release/cvl/cvl_exercises.ipynb`;
-# `goalward assignments check NOTEBOOK` says where you stand.
+# Work in [the exercise notebook](cvl_exercises.ipynb)
+# that `make lab` puts beside this chapter. Each exercise has hints and a check cell, and shows
+# a solution after an attempt. `goalward assignments check NOTEBOOK` says where you stand.
 #
 # ## Where to go from here
 #

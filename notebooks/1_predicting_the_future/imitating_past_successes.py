@@ -1103,9 +1103,10 @@ here.conclude()
 #
 # ## Exercises
 #
-# The assignment has five exercises. `make assignments` writes the student notebook to
-# `assignments/release/imitating_past_successes/imitating_past_successes_exercises.ipynb`;
-# `goalward assignments check NOTEBOOK` says where you stand.
+# The assignment has five exercises.
+# Work in [the exercise notebook](imitating_past_successes_exercises.ipynb)
+# that `make lab` puts beside this chapter. Each exercise has hints and a check cell, and shows
+# a solution after an attempt. `goalward assignments check NOTEBOOK` says where you stand.
 #
 # 1. **Clone a bandit** (easy, 15 minutes): equation (1) for one state.
 # 2. **Repair it** (easy, 15 minutes): equation (4) from what cloning alone can learn.

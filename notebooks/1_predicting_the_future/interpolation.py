@@ -1274,9 +1274,9 @@ print(f"hidden chain: {by_seed('one-directional', 'singular').min() * rho:.2f} t
 # 5. **Predict the scale, then train** (medium, 25 minutes): a small experiment on series of one
 #    number; write down $c$ and $A$ before you run it.
 #
-# `make assignments` writes the notebook to work in to
-# `assignments/release/interpolation/interpolation_exercises.ipynb`. Where you stand, says
-# `goalward assignments check NOTEBOOK`.
+# Work in [the exercise notebook](interpolation_exercises.ipynb)
+# that `make lab` puts beside this chapter. Each exercise has hints and a check cell, and shows
+# a solution after an attempt. `goalward assignments check NOTEBOOK` says where you stand.
 #
 # ## Where to go from here
 #

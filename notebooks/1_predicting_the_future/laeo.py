@@ -920,8 +920,9 @@ here.conclude()
 # 4. **Where the logarithms part** (hard, 30 minutes). Build the smallest world in which the two
 #    aggregates choose differently.
 #
-# `make assignments` writes the student notebook to `assignments/release/laeo/laeo_exercises.ipynb`;
-# `goalward assignments check NOTEBOOK` says where you stand.
+# Work in [the exercise notebook](laeo_exercises.ipynb)
+# that `make lab` puts beside this chapter. Each exercise has hints and a check cell, and shows
+# a solution after an attempt. `goalward assignments check NOTEBOOK` says where you stand.
 #
 # ## Where to go from here
 #

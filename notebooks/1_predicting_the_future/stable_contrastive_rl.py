@@ -1092,9 +1092,10 @@ here.conclude()
 #
 # ## Exercises
 #
-# The assignment has four exercises. `make assignments` writes the student notebook to
-# `assignments/release/stable_contrastive_rl/stable_contrastive_rl_exercises.ipynb`;
-# `goalward assignments check NOTEBOOK` says where you stand.
+# The assignment has four exercises.
+# Work in [the exercise notebook](stable_contrastive_rl_exercises.ipynb)
+# that `make lab` puts beside this chapter. Each exercise has hints and a check cell, and shows
+# a solution after an attempt. `goalward assignments check NOTEBOOK` says where you stand.
 #
 # 1. **A normalised layer** (easy, 15 minutes): mean, variance, and the nonlinearity in the right order.
 # 2. **A cold start** (easy, 15 minutes): draw the last layers and say both losses.

@@ -1207,10 +1207,9 @@ here.conclude()
 # 5. **Experiment: averaging hits a floor. Can patience repair it?** (hard, 40 minutes): average only
 #    anchors far from the end of their episode, and measure what that brings and what it costs.
 #
-# `make assignments` writes the student notebook to
-# `assignments/release/td_infonce/td_infonce_exercises.ipynb`; open it in JupyterLab beside this
-# chapter. Each exercise has hints and a check cell. `goalward assignments check NOTEBOOK` says where
-# you stand.
+# Work in [the exercise notebook](td_infonce_exercises.ipynb)
+# that `make lab` puts beside this chapter. Each exercise has hints and a check cell, and shows
+# a solution after an attempt. `goalward assignments check NOTEBOOK` says where you stand.
 #
 # ## Where to go from here
 #

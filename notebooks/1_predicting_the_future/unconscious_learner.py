@@ -1049,9 +1049,10 @@ here.conclude()
 #
 # ## Exercises
 #
-# The assignment has four exercises. `make assignments` writes the student notebook to
-# `assignments/release/unconscious_learner/unconscious_learner_exercises.ipynb`;
-# `goalward assignments check NOTEBOOK` says where you stand.
+# The assignment has four exercises.
+# Work in [the exercise notebook](unconscious_learner_exercises.ipynb)
+# that `make lab` puts beside this chapter. Each exercise has hints and a check cell, and shows
+# a solution after an attempt. `goalward assignments check NOTEBOOK` says where you stand.
 #
 # 1. **The vote of a bank** (easy, 20 minutes): equation (1), safe against overflow.
 # 2. **What the captions cannot tell** (medium, 25 minutes): the world that (1) believes in, and how many

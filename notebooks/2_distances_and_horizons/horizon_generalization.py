@@ -1423,10 +1423,9 @@ here.conclude()
 # 5. **Short walks, distant goals** (hard, 30 minutes). Run the experiment on a corridor: how much
 #    success is left at twice the distance, raw and relaxed, and does a planner help?
 #
-# `make assignments` writes the student notebook to
-# `assignments/release/horizon_generalization/horizon_generalization_exercises.ipynb`. A cell below
-# each exercise says what is wrong with an answer; `goalward assignments check NOTEBOOK` says where
-# you stand with all of them.
+# Work in [the exercise notebook](horizon_generalization_exercises.ipynb)
+# that `make lab` puts beside this chapter. Each exercise has hints and a check cell, and shows
+# a solution after an attempt. `goalward assignments check NOTEBOOK` says where you stand.
 #
 # ## Where to go from here
 #

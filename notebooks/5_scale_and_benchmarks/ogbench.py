@@ -1009,9 +1009,9 @@ here.conclude()
 # 4. **The next observation** (hard, 30 minutes). Transitions out of the benchmark's
 #    compact files.
 #
-# `make assignments` writes the student notebook to
-# `assignments/release/ogbench/ogbench_exercises.ipynb`; `goalward assignments check
-# NOTEBOOK` says where you stand.
+# Work in [the exercise notebook](ogbench_exercises.ipynb)
+# that `make lab` puts beside this chapter. Each exercise has hints and a check cell, and shows
+# a solution after an attempt. `goalward assignments check NOTEBOOK` says where you stand.
 #
 # ## Where to go from here
 #

@@ -110,7 +110,7 @@ def test_grade_and_release_name_what_is_wrong(
     assert not (tmp_path / "out").exists()
     monkeypatch.setattr(commands, "has_extra", lambda name: False)
     assert cli.main([*grade, str(tmp_path)]) == 1
-    assert "make assignments" in capsys.readouterr().err
+    assert "make setup-teach" in capsys.readouterr().err
 
 
 def test_a_class_is_graded_by_one_command(

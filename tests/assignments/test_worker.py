@@ -175,5 +175,14 @@ def test_expect_says_what_is_wrong() -> None:
     }.items():
         with pytest.raises(AssertionError, match=message):
             expect.close(answer, [1, 2], "the answer", hint="look again")
+    for answer, expected, place in (
+        ([1.0, 1.9], [1, 2], r"1\.9 at index \(1,\)"),  # too small
+        ([1.0, 2.5, 3.1], [1, 2, 3], r"2\.5 at index \(1,\)"),  # the worst of two
+        ([0.001], [0], r"0\.001 at index \(0,\)"),
+        ([1.001, 1000.0], [1, 1000], r"1\.001 at index \(0,\)"),
+    ):
+        with pytest.raises(AssertionError, match=place):
+            expect.close(answer, expected, "the answer")
+    expect.close([1000.05], [1000], "a large number, relative to its size")
     expect.close([1, 2.00001], np.array([1, 2]), "the answer")
     expect.close(jnp.float32(3), 3, "a number")

@@ -11,8 +11,6 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
-import jax
-
 VARIABLE = "JAX_COMPILATION_CACHE_DIR"
 CHECKED = ".checked"
 """A file whose time says until when entries were looked at."""
@@ -23,6 +21,8 @@ NOTICE = "Error (reading|writing) persistent compilation cache entry"
 
 def use() -> None:
     """Keep what JAX compiles in the user's cache, or where its own variable says."""
+    import jax  # `goalward run` needs `folders` alone
+
     warnings.filterwarnings("ignore", message=NOTICE)
     named = os.environ.get(VARIABLE)
     folder = Path(named) if named else _users("XDG_CACHE_HOME", ".cache") / "goalward" / "jax"
