@@ -12,7 +12,7 @@ import optax
 import pytest
 
 from goalward.protocol import Learner, LearnerState, gradient_step, initial_state
-from goalward.training.loop import fresh_states, train
+from goalward.training.loop import fresh_states, state_shapes, train
 
 
 @dataclass(frozen=True)
@@ -173,3 +173,11 @@ def test_seeds_are_dealt_out_to_devices() -> None:
 
     for many, one in zip(found(2), found(1), strict=True):
         np.testing.assert_allclose(many, one, rtol=1e-5)
+
+
+def test_shapes_are_those_of_fresh_states():
+    data = jnp.arange(6.0).reshape(3, 2)
+    states = fresh_states(Regression(), data, jax.random.key(0), seeds=3)
+    shapes = state_shapes(Regression(), data, seeds=3)
+    described = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(shapes)]
+    assert described == [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(states)]

@@ -130,6 +130,13 @@ def fresh_states(
     return states
 
 
+def state_shapes(learner: Learner, data: PyTree, seeds: int = 1) -> LearnerState:
+    """The shapes and types of `fresh_states`, of which nothing is computed."""
+    keys = jax.random.split(jax.random.key(0), seeds)
+    shapes: LearnerState = jax.eval_shape(lambda d, k: _fresh(learner, d, k, None), data, keys)
+    return shapes
+
+
 def placing(seeds: int, all_of: bool = False) -> Sharding:
     """Where `train` keeps states, whose leading axis is over seeds, or (`all_of`) its data."""
     devices = jax.devices()
@@ -148,9 +155,7 @@ def _default_log_every(steps: int) -> int:
     return max(d for d in range(1, min(500, max(1, steps // 10)) + 1) if steps % d == 0)
 
 
-# It runs once: with less optimisation it compiles three times faster, to the same numbers.
-@partial(jax.jit, static_argnums=(0, 3), compiler_options={"xla_backend_optimization_level": 1})
-def _init(
+def _fresh(
     learner: Learner, data: PyTree, keys: Array, data_axis: int | PyTree | None
 ) -> LearnerState:
     def init(data: PyTree, key: Key) -> LearnerState:
@@ -158,6 +163,12 @@ def _init(
         return learner.init(key_init, learner.batch(data, key_example))
 
     return jax.vmap(init, in_axes=(data_axis, 0))(data, keys)
+
+
+# It runs once: with less optimisation it compiles three times faster, to the same numbers.
+_init = jax.jit(
+    _fresh, static_argnums=(0, 3), compiler_options={"xla_backend_optimization_level": 1}
+)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 3))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import jax.numpy as jnp
-from jaxtyping import PyTree
+from jaxtyping import Array, PyTree
 
 from goalward.protocol import Batch, Key, Learner, LearnerState, Metrics
 
@@ -53,7 +53,8 @@ class Together:
 
     def update(self, state: LearnerState, batch: Batch, key: Key) -> tuple[LearnerState, Metrics]:
         """One update of each."""
-        states, losses, logged = [], [], {}
+        states, losses = [], []
+        logged: dict[str, Array] = {}
         for i, (learner, part) in enumerate(zip(self.learners, batch, strict=True)):
             own, metrics = learner.update(self.state_of(state, i), part, key)
             states.append(own)
@@ -64,8 +65,8 @@ class Together:
     def state_of(self, state: LearnerState, number: int) -> LearnerState:
         """One learner's own state."""
         return state.replace(  # type: ignore[attr-defined,no-any-return]
-            params=state.params[number],
-            target_params=state.target_params[number],
+            params=state.params[number],  # type: ignore[index]
+            target_params=state.target_params[number],  # type: ignore[index]
             opt_state=state.opt_state[number],
             learning_rate=state.learning_rate[..., number],
         )

@@ -35,7 +35,7 @@ from goalward.bench.offline.train import device_name, write_whole
 from goalward.bench.offline.tuning import BATCH, WIDTH
 from goalward.data.trajectories import Dataset
 from goalward.protocol import Learner
-from goalward.training.loop import fresh_states
+from goalward.training.loop import state_shapes
 
 COMPILING = 5
 """The first updates, which may compile: the official QRL does so in its first three."""
@@ -245,7 +245,7 @@ def _at_least(warmup: int, dispatch: int) -> int:
 
 
 def _size(agent: Learner, data: Dataset) -> int:
-    state = jax.eval_shape(lambda: fresh_states(agent, data, jax.random.key(0)))
+    state = state_shapes(agent, data)
     return sum(leaf.size for leaf in jax.tree.leaves(state.params))
 
 

@@ -31,7 +31,7 @@ from goalward.bench.offline.events import Events
 from goalward.bench.offline.presets import learner
 from goalward.bench.offline.settings import FREE, Settings
 from goalward.protocol import Agent, LearnerState
-from goalward.training.loop import fresh_states, placing, train
+from goalward.training.loop import fresh_states, placing, state_shapes, train
 
 PACKAGES = ("jax", "flax", "optax", "numpy", "ogbench", "mujoco")
 UNREADABLE = "[]\\"
@@ -210,12 +210,11 @@ class Run:
 
     def _resume(self) -> LearnerState:
         """The states to go on from; what was logged after them is dropped."""
-
-        def fresh() -> LearnerState:
-            return fresh_states(self.agent, self.data, self.key, self.settings.seeds)
-
-        found = self.checkpoints.restore(jax.eval_shape(fresh))
-        self.step, states = (0, fresh()) if found is None else found
+        seeds = self.settings.seeds
+        found = self.checkpoints.restore(state_shapes(self.agent, self.data, seeds))
+        if found is None:
+            found = 0, fresh_states(self.agent, self.data, self.key, seeds)
+        self.step, states = found
         path, kept = self.out / "metrics.jsonl", []
         for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
             try:
