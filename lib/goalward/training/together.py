@@ -53,7 +53,7 @@ class Together:
 
     def update(self, state: LearnerState, batch: Batch, key: Key) -> tuple[LearnerState, Metrics]:
         """One update of each."""
-        states, losses, logged = [], [], {}
+        states, losses, logged = [], [], {}  # type: ignore[var-annotated]
         for i, (learner, part) in enumerate(zip(self.learners, batch, strict=True)):
             own, metrics = learner.update(self.state_of(state, i), part, key)
             states.append(own)
@@ -64,8 +64,8 @@ class Together:
     def state_of(self, state: LearnerState, number: int) -> LearnerState:
         """One learner's own state."""
         return state.replace(  # type: ignore[attr-defined,no-any-return]
-            params=state.params[number],
-            target_params=state.target_params[number],
+            params=state.params[number],  # type: ignore[index]
+            target_params=state.target_params[number],  # type: ignore[index]
             opt_state=state.opt_state[number],
             learning_rate=state.learning_rate[..., number],
         )
