@@ -198,3 +198,12 @@ def test_a_batch_of_one_has_no_negatives():
     for axis in (0, 1):
         with pytest.raises(ValueError, match="at least 2"):
             contrastive.info_nce(jnp.zeros((1, 1)), axis=axis)
+
+
+def test_half_squares_are_those_of_the_differences_even_far_from_the_origin():
+    rng = np.random.default_rng(0)
+    for far in (0.0, 1000.0):
+        x = (far + rng.normal(size=(2, 3, 4))).astype(np.float32)
+        y = (far + 0.02 * rng.normal(size=(5, 4))).astype(np.float32)
+        slow = [[[-0.5 * ((a - b) ** 2).sum() for b in y] for a in rows] for rows in x]
+        np.testing.assert_allclose(contrastive.half_squares(x, y), slow, rtol=2e-3, atol=1e-4)

@@ -176,7 +176,7 @@ def test_seeds_are_dealt_out_to_devices() -> None:
 
 
 def test_shapes_are_those_of_fresh_states():
-    data = jnp.arange(6.0).reshape(3, 2)
+    data = {"x": jnp.arange(6.0).reshape(3, 2), "y": jnp.arange(3.0)}
     states = fresh_states(Regression(), data, jax.random.key(0), seeds=3)
     shapes = state_shapes(Regression(), data, seeds=3)
     described = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(shapes)]

@@ -112,3 +112,15 @@ def log_ratio_to_density(
     """
     joint = logits + log_marginal
     return jax.nn.softmax(joint, axis=-1) if normalise else jnp.exp(joint)
+
+
+def half_squares(
+    x: Float[Array, "*batch dim"], y: Float[Array, "columns dim"]
+) -> Float[Array, "*batch columns"]:
+    r"""Logits $-\frac12\|x_i-y_j\|^2$ of all pairs, by a product: no array of differences.
+
+    Far from the origin the product would lose them to rounding, so it counts from the y's mean.
+    """
+    centre = jax.lax.stop_gradient(jnp.mean(y, axis=0))
+    x, y = x - centre, y - centre
+    return x @ y.T - 0.5 * (jnp.sum(x**2, axis=-1)[..., None] + jnp.sum(y**2, axis=-1))

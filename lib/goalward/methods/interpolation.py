@@ -17,7 +17,7 @@ import optax
 from flax import linen as nn
 from jaxtyping import Array, Float, Int, PyTree
 
-from goalward.losses.contrastive import info_nce, symmetric_info_nce
+from goalward.losses.contrastive import half_squares, info_nce, symmetric_info_nce
 from goalward.protocol import Batch, Key, LearnerState, Metrics, gradient_step, initial_state
 
 AnyArray = Array | np.ndarray
@@ -151,17 +151,7 @@ def temporal_logits(
 
     The sum over coordinates, not the mean: the scale is what makes the exponential a density ratio.
     """
-    return _half_squares(past @ A.T, future)
-
-
-def _half_squares(x: Float[Array, "*batch d"], y: Float[Array, "m d"]) -> Array:
-    """Minus half the squared distance of every x to every y, by a product: no array of differences.
-
-    Far from the origin the product loses them all to rounding, so it counts from the y's mean.
-    """
-    centre = jax.lax.stop_gradient(jnp.mean(y, axis=0))
-    x, y = x - centre, y - centre
-    return x @ y.T - 0.5 * (jnp.sum(x**2, axis=-1)[..., None] + jnp.sum(y**2, axis=-1))
+    return half_squares(past @ A.T, future)
 
 
 def cayley(X: Float[Array, "d d"]) -> Float[Array, "d d"]:
@@ -186,7 +176,7 @@ def dual_norm_penalty(
 
 def nearest(bank: Float[Array, "m d"], queries: Float[Array, "*batch d"]) -> Int[Array, "*batch"]:
     """Index of the bank's entry nearest to each query: how a representation is decoded."""
-    return jnp.argmax(_half_squares(queries, bank), axis=-1)
+    return jnp.argmax(half_squares(queries, bank), axis=-1)
 
 
 @dataclass(frozen=True)

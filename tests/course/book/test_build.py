@@ -134,7 +134,7 @@ def test_an_assignment_beside_a_chapter_is_left_out(root: Path, tmp_path: Path) 
 def test_links_to_exercises_are_words_in_the_book(root: Path, tmp_path: Path) -> None:
     text = "Work in [the notebook](welcome_exercises.ipynb) or [the map](../course/map.md)."
     page(root, f"# Welcome\n\n{text}")
-    build._copy_content(root, tmp_path / "source")
+    content.copy(root, tmp_path / "source")
     (copied,) = (tmp_path / "source").rglob("*.ipynb")
     assert "Work in the notebook or [the map](../course/map.md)." in copied.read_text()
 
@@ -143,9 +143,9 @@ def test_a_readers_own_copies_are_no_pages(root: Path, tmp_path: Path) -> None:
     pair = page(root, "# Welcome")
     for name in ("welcome.mine.ipynb", "welcome.mine.2.ipynb", "welcome_exercises.mine.ipynb"):
         pair.with_name(name).write_text("{}")
-    build._copy_content(root, tmp_path / "source")
+    content.copy(root, tmp_path / "source")
     assert [p.name for p in (tmp_path / "source").rglob("*.ipynb")] == ["welcome.ipynb"]
-    assert build._pairs(root) == ["0_start/welcome"]
+    assert content.pairs(root) == ["0_start/welcome"]
 
 
 def test_an_assignment_in_the_table_of_contents_is_refused(root: Path) -> None:

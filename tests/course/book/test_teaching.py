@@ -9,7 +9,7 @@ import pytest
 
 import toy
 from goalward.course import papers
-from goalward.course.assignments import files, sandbox, source
+from goalward.course.assignments import reading, sandbox, source
 from goalward.course.book import teaching
 
 PAGE = (toy.ROOT / "notebooks" / "0_start" / "teaching.md").read_text(encoding="utf-8")
@@ -101,12 +101,12 @@ def test_the_page_asks_for_all_that_is_made_for_it() -> None:
 
 
 def test_the_page_states_the_limits_that_hold() -> None:
-    limits, megabytes = sandbox.DEFAULT, files.LARGEST >> 20
+    limits, megabytes = sandbox.DEFAULT, reading.LARGEST_TEXT >> 20
     for stated in (
         f"One call of a function may take {limits.call_seconds:g} seconds, "
         f"one cell {limits.cell_seconds:g} seconds, "
         f"a whole notebook {limits.total_seconds:g} seconds",
-        f"may take {limits.memory >> 30} GB of memory; a notebook may have {megabytes} MB",
+        f"may take {limits.memory >> 30} GB of memory; a notebook may have {megabytes} MB of text",
     ):
         assert stated in PAGE
 
