@@ -206,4 +206,6 @@ def test_half_squares_are_those_of_the_differences_even_far_from_the_origin():
         x = (far + rng.normal(size=(2, 3, 4))).astype(np.float32)
         y = (far + 0.02 * rng.normal(size=(5, 4))).astype(np.float32)
         slow = [[[-0.5 * ((a - b) ** 2).sum() for b in y] for a in rows] for rows in x]
-        np.testing.assert_allclose(contrastive.half_squares(x, y), slow, rtol=2e-3, atol=1e-4)
+        np.testing.assert_allclose(
+            contrastive.half_squares(jnp.array(x), jnp.array(y)), slow, rtol=2e-3, atol=1e-4
+        )
