@@ -761,8 +761,8 @@ here.show(
     alt="Three panels of horizontal bars: success of CRL, TD3+HER, C-learning and GCBC "
     "in the maze, the maze from images (CRL and GCBC only) and on the arm. CRL has the "
     "longest bar in each. Diamonds, the success of the policies' modes, lie far left "
-    "of the bars' ends in the maze, and at them on the arm. A dashed line marks aimless "
-    "motion; in the maze GCBC's bar ends near it.",
+    "of the bars' ends in the maze, and at them on the arm. A dashed line marks "
+    "aimless motion; in the maze GCBC's bar ends near it.",
     caption="Share of tests that come within reach of the goal in 50 steps. Bars: "
     "mean, actions sampled from the policy; dots: seeds, each with its own "
     "recordings, initialisation and batches; diamonds: the same policies, always "
