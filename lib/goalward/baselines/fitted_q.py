@@ -16,7 +16,15 @@ import optax
 from jaxtyping import Array, Float, Int, PyTree
 
 from goalward.data.rewards import RewardedData, RewardTransitions, reward_transitions
-from goalward.protocol import ADAM, Key, LearnerState, Metrics, gradient_step, initial_state
+from goalward.protocol import (
+    ADAM,
+    Key,
+    LearnerState,
+    Metrics,
+    check_discount,
+    gradient_step,
+    initial_state,
+)
 
 AnyArray = Array | np.ndarray
 
@@ -62,6 +70,9 @@ class FittedQ:
     learning_rate: float = 3e-4
     transform: optax.GradientTransformation = ADAM
     tau: float = 0.005
+
+    def __post_init__(self) -> None:
+        check_discount(self.gamma)
 
     def init(self, key: Key, example: RewardTransitions) -> LearnerState:
         """Fresh parameters, shaped for the example batch."""

@@ -36,6 +36,7 @@ class GCIVL(OfflineActor):
     tau: float = 0.005
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 < self.kappa < 1:
             raise ValueError(f"kappa is an expectile: above 0 and below 1, not {self.kappa}")
 

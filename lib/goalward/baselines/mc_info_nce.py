@@ -16,7 +16,7 @@ from goalward.baselines.goal_critic import GoalCritic
 from goalward.data.goals import GoalFutures, goal_futures
 from goalward.data.trajectories import Dataset
 from goalward.losses.contrastive import info_nce
-from goalward.protocol import ADAM, Key, LearnerState, Metrics
+from goalward.protocol import ADAM, Key, LearnerState, Metrics, check_discount
 from goalward.tabular.mdp import Policy, Transitions, state_transitions
 
 
@@ -34,6 +34,9 @@ class MCInfoNCE(GoalCritic):
     learning_rate: float = 3e-4
     transform: optax.GradientTransformation = ADAM
     tail: str = "renormalise"
+
+    def __post_init__(self) -> None:
+        check_discount(self.gamma)
 
     def batch(self, data: Dataset, key: Key) -> GoalFutures:
         """States, actions and their futures, with unrelated commanded goals."""

@@ -47,6 +47,7 @@ class QRL(OfflineActor):
     value_goals: GoalMixture = ANYWHERE
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.goal_entries is not None:
             raise ValueError("a quasimetric takes whole observations as goals: drop goal_entries")
         if (self.dynamics is None) == (self.sharpness is None):

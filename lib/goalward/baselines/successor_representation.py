@@ -9,7 +9,15 @@ from jaxtyping import Array, Float
 
 from goalward.data.goals import GoalTransitions, goal_transitions
 from goalward.data.trajectories import Dataset
-from goalward.protocol import PLAIN, Key, LearnerState, Metrics, gradient_step, initial_state
+from goalward.protocol import (
+    PLAIN,
+    Key,
+    LearnerState,
+    Metrics,
+    check_discount,
+    gradient_step,
+    initial_state,
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,9 @@ class SuccessorRepresentation:
     learning_rate: float = 1.0
     transform: optax.GradientTransformation = PLAIN
     tau: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_discount(self.gamma)
 
     def init(self, key: Key, example: GoalTransitions) -> LearnerState:
         """A table in which every future state is equally likely."""

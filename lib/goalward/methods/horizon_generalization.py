@@ -26,7 +26,15 @@ from jaxtyping import Array, Bool, Float, Int, Num, PyTree, Shaped
 from goalward.data.sampling import future_pairs
 from goalward.data.trajectories import Dataset
 from goalward.losses.contrastive import info_nce
-from goalward.protocol import Key, LearnerState, Metrics, Params, gradient_step, initial_state
+from goalward.protocol import (
+    Key,
+    LearnerState,
+    Metrics,
+    Params,
+    check_discount,
+    gradient_step,
+    initial_state,
+)
 from goalward.tabular import paths
 
 Table = Float[np.ndarray, "states goals"]
@@ -130,6 +138,9 @@ class DistanceCritic:
     batch_size: int = 256
     learning_rate: float = 3e-3
     objective: Callable[[Array], Array] = backward_info_nce
+
+    def __post_init__(self) -> None:
+        check_discount(self.gamma)
 
     def init(self, key: Key, example: dict[str, Array]) -> LearnerState:
         """Fresh parameters; ``example`` is a batch."""

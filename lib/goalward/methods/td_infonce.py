@@ -21,7 +21,7 @@ from goalward.baselines.goal_critic import GoalCritic
 from goalward.data.goals import GoalTransitions, goal_transitions
 from goalward.data.trajectories import Dataset
 from goalward.losses.contrastive import td_info_nce
-from goalward.protocol import ADAM, Key, LearnerState, Metrics
+from goalward.protocol import ADAM, Key, LearnerState, Metrics, check_discount
 
 Score = Callable[..., Array]
 """The target critic: `score(anchor, future)`, or `score(anchor, future, method="pairwise")`."""
@@ -89,6 +89,9 @@ class TDInfoNCE(GoalCritic):
     learning_rate: float = 3e-4
     transform: optax.GradientTransformation = ADAM
     tau: float = 0.005
+
+    def __post_init__(self) -> None:
+        check_discount(self.gamma)
 
     def batch(self, data: Dataset, key: Key) -> GoalTransitions:
         """Transitions with commanded goals and random states."""
