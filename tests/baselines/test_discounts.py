@@ -4,6 +4,7 @@ import importlib
 import inspect
 import math
 import pkgutil
+from functools import partial
 
 import jax
 import numpy as np
@@ -35,12 +36,10 @@ def test_they_are_found() -> None:
 @pytest.mark.parametrize("gamma", [1.0, 1.0 - 1e-9, 1.5, -0.1, math.nan])
 @pytest.mark.parametrize("kind", learners(), ids=lambda kind: kind.__name__)
 def test_a_discount_of_one_or_beyond_is_refused(kind: type, gamma: float) -> None:
-    """When a learner is made, or at its first draw; so early that nothing else needs to be there."""
+    """When a learner is made, or at its first draw, before anything else is looked at."""
     learner = object.__new__(kind)
     object.__setattr__(learner, "gamma", gamma)
     rows = np.zeros((2, 5), np.int32)
+    draw = partial(learner.batch, trajectories.from_trajectories(rows, rows), jax.random.key(0))
     with pytest.raises(ValueError, match="discount gamma must be at least 0 and below 1"):
-        if hasattr(kind, "__post_init__"):
-            learner.__post_init__()
-        else:
-            learner.batch(trajectories.from_trajectories(rows, rows), jax.random.key(0))
+        getattr(learner, "__post_init__", draw)()
