@@ -512,8 +512,8 @@ here.show(
     alt="Left: inferred against exact waypoints; those of the learned posterior lie "
     "on the diagonal, those of linear interpolation are scattered. Right: scale "
     "against singular values of A; a cross marks the value predicted for each loss. "
-    "The five dots of the one-directional loss lie at their cross, near 4.25; those of the "
-    "symmetric loss lie below theirs, at about 4.6 instead of 4.85.",
+    "The five dots of the one-directional loss lie at their cross, near 4.25; those of "
+    "the symmetric loss lie below theirs, at about 4.6 instead of 4.85.",
     caption="Left: on 46-dimensional observations the learned chain infers the exact "
     "waypoints (on the diagonal); a straight line between the same codes does not. "
     "Right: each dot is a seed. The two losses have different optima; the runs of the "
@@ -970,8 +970,8 @@ here.show(
     "wall where they leave a gap. Right, PCA's waypoints continue on the other side of "
     "a wall, and the walk ends at that wall.",
     caption="One long trip, from the disc to the star, the first that our plan "
-    "completes and *no plan* does not; on most trips this long ours fails as well (next figure). "
-    "Here our waypoints follow the corridors, although the codes were learned from "
+    "completes and *no plan* does not; on most trips this long ours fails as well "
+    "(next figure). Here our waypoints follow the corridors, although the codes were learned from "
     "aimless wandering. PCA's jump a wall, and the walker gets stuck.",
 )
 
