@@ -971,8 +971,8 @@ here.show(
     "a wall, and the walk ends at that wall.",
     caption="One long trip, from the disc to the star, the first that our plan "
     "completes and *no plan* does not; on most trips this long ours fails as well "
-    "(next figure). Here our waypoints follow the corridors, although the codes were learned from "
-    "aimless wandering. PCA's jump a wall, and the walker gets stuck.",
+    "(next figure). Here our waypoints follow the corridors, although the codes were "
+    "learned from aimless wandering. PCA's jump a wall, and the walker gets stuck.",
 )
 
 # %% tags=["hide-input"]
@@ -1036,8 +1036,8 @@ print(f"singular values of A {np.min(A):.2f} to {np.max(A):.2f}, "
 # away). What sets our formula apart from the line in the same codes is its $c$, which is about 2 and
 # far from large. We tested this outside this page, with sixteen fresh seeds: the identity with the
 # measured $c$ arrives as often as ours, within 0.02 at every distance. The pull makes the plan wander
-# on short trips: with a hundred times the $c$ they succeed nearly as often as without a plan. But it needs
-# strides to act in. Half as many waypoints change little; with four, again over sixteen seeds, 0.97
+# on short trips: with a hundred times the $c$ they succeed nearly as often as without a plan. But
+# it needs strides to act in. Half as many waypoints change little; with four, again over sixteen seeds, 0.97
 # of the shortest trips succeed instead of 0.71, and beyond nine cells 0.29 instead of 0.40.
 #
 # Five seeds are few for the longest trips. Over twelve cells the sixteen give ours 0.24, the line in
