@@ -106,8 +106,9 @@ here.show(
     "the cells near the stars are bright and most arrows lead towards a star, some of "
     "them through doors.",
     caption="One count of recorded futures, three rewards. Bright cells are valuable "
-    "(logarithmic scale); arrows show the best move, where any recording ever led to "
-    "a star. The stars were placed after the counting; larger stars pay more.",
+    "(logarithmic scale); arrows show the best move (a dot: stay), where any "
+    "recording ever led to a star. The stars were placed after the counting; larger "
+    "stars pay more.",
     lead=True,
 )
 

@@ -10,8 +10,8 @@
 #
 # Usually nobody can say: there is no right answer to compare a learned critic with. Here there is
 # one. We photograph four rooms with a noisy camera, learn a contrastive critic from the photographs,
-# and hold it against the exact log ratio, which a linear solve gives. Then we switch the paper's
-# choices on and off, one by one.
+# and hold it against the exact log ratio, which a linear solve gives. Then we switch three of the
+# paper's choices on and off: normalisation, cold initialisation and the large batch.
 #
 # You need [contrastive RL](contrastive_rl.ipynb), whose critic and loss we take over, and the
 # [refresher](../0_start/refresher.ipynb). Symbols are those of the
@@ -811,8 +811,8 @@ here.show(
 # ## ... as a plan
 #
 # If the decoded cells are a way, they can be given to the policy as waypoints. Every fifth of the line
-# is a waypoint; the agent goes for the first, greedily on its critic, and for the next when it gets there or after a
-# fifth of the time. Waypoints where it stands already are passed over. The policy is the same in all rows (the
+# is a waypoint; the agent goes for the first, greedily on its critic, and for the next when it gets there or after its
+# share of the time. Waypoints where it stands already are passed over. The policy is the same in all rows (the
 # full recipe's); only the plan differs. For comparison: no plan at all, four waypoints on a true shortest path, and
 # one such waypoint half-way.
 
