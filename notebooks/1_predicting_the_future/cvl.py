@@ -471,18 +471,18 @@ here.show(
     "the diagonal at large values and mostly below it at small ones, by up to a "
     "factor of ten and more.",
     caption="Every state and action, one data set: values read off one trained model, "
-    "against dynamic programming. Large values are about right. Small ones, far from every "
-    "star, are mostly too small: too few of the recorded visits were followed by a "
-    "star.",
+    "against dynamic programming. Large values are about right. Small ones, far from "
+    "every star, are mostly too small: too few of the recorded visits were followed by "
+    "a star.",
 )
 
 # %% [markdown]
 # The large values are about right, and one model serves all three rewards. The trained model does
 # nearly what counting the same futures does. (It has to be trained to the end for that. With a constant
 # step size of 0.002, the same number of updates reached 0.61 of the exact greedy value on these data, a
-# number this page does not compute.) Normalising helps in some data sets and harms in others, and ten of
-# them show no gain on average: the logistic loss has no free term to repair. The points that lie low do
-# not belong to pairs that were rarely visited, but to those whose visits were rarely *followed by a
+# number this page does not compute.) Normalising helps in some data sets and harms in others, and ten are
+# too few to show a gain; the logistic loss has no free term to repair. The points that lie low do not
+# belong to pairs that were rarely visited, but to those whose visits were rarely *followed by a
 # star*: where fewer than five were, the typical value comes out far too small, although these pairs were
 # visited dozens of times. (In the counted values, the rank correlation of estimate over truth is about 0
 # with the number of visits and 0.6 with the number of visits followed by a star; not computed on this
@@ -688,8 +688,8 @@ here.show(
 
 # %% [markdown]
 # Where the cut-off no longer hurts, at a product of 3 for the first reward and of 4 for the others, an
-# error of a tenth takes 40,000 and 300,000 features; at the product of our learned lengths, about 10, it takes some fifty billion. And
-# real vectors need more room than the cut-off says, because they run out of directions. Fitted to the
+# error of a tenth takes 40,000 and 300,000 features; at the product of our learned lengths, about 10,
+# it takes some fifty billion. And real vectors need more room than the cut-off says, because they run out of directions. Fitted to the
 # exact log ratios with 32 numbers each (not computed on this page), unit vectors reach 0.06, 0.08 and
 # 0.99 of the exact greedy value for the three rewards, a product of 4 reaches 0.04, 0.07 and 0.82, and
 # a product of 8 reaches 0.95, 0.91 and 0.99; but through 4,096 features those last values fall to 0.19,
@@ -914,9 +914,9 @@ here.show(
 # ahead of everybody. Then it drifts: the mean falls, the spread grows sixfold, and the worst data set
 # ends at 1.8. SARSA has the same features and the same backups but for the maximum, and stays where it
 # arrives. An error in one place is the target of the next, and the maximum picks the errors that are too
-# large: in the end the values promise 5.3 on average where the policies earn 3.9, the same after 300
-# rounds (not computed on this page). The drift needs overlap (in cells there is none) and few recordings: with ten times the episodes
-# fitted Q-iteration keeps 4.95 in place cells. And without the constant it runs away altogether, to 0.5
+# large: in the end the values promise 5.3 on average where the policies earn 3.9, and 300 rounds change
+# neither by a tenth (not computed on this page). The drift needs overlap (in cells there is none) and few
+# recordings: with ten times the episodes fitted Q-iteration keeps 4.95 in place cells. And without the constant it runs away altogether, to 0.5
 # with 200 episodes. (These two numbers are not computed on this page either.)
 #
 # What the maze does not show is that CVL earns more. Fitted Q-iteration stopped after ten rounds would

@@ -546,7 +546,8 @@ here.show(
         f"{r['near'].mean():.2f}, score {r['J'].mean():.3f}."
         for name, r in ((name, results[name]) for name in shown)
     )
-    + " Grey bars, the same rows at a third of the steps, lie to the left of the means.",
+    + " Grey bars, the same rows at a third of the steps, lie to the left of the "
+    "means.",
     caption="Dots: seeds, after equally many pairs in all rows. Grey bars: small "
     "batches "
     "after as many steps as the large one (means). Blue rows are normalised; dashed: "
