@@ -10,8 +10,8 @@
 #
 # Usually nobody can say: there is no right answer to compare a learned critic with. Here there is
 # one. We photograph four rooms with a noisy camera, learn a contrastive critic from the photographs,
-# and hold it against the exact log ratio, which a linear solve gives. Then we switch the paper's
-# choices on and off, one by one.
+# and hold it against the exact log ratio, which a linear solve gives. Then we switch three of the
+# paper's choices on and off: normalisation, cold initialisation and the large batch.
 #
 # You need [contrastive RL](contrastive_rl.ipynb), whose critic and loss we take over, and the
 # [refresher](../0_start/refresher.ipynb). Symbols are those of the
@@ -143,9 +143,8 @@ seeds = 5
 # $$L=\frac1B\sum_i\Big[\ell(f_{ii})+\frac1{B-1}\sum_{j\ne i}\ell(-f_{ij})\Big],
 # \qquad\ell(x)=\log(1+e^{-x}).\qquad(1)$$
 #
-# The weight $1/(B-1)$ is the first of the paper's details: own futures and strangers weigh the same in
-# total, so the best critic is exactly the log ratio $\log p(g\mid s,a)/p(g)$, whatever the batch size.
-# The others are
+# With the weight $1/(B-1)$ own futures and strangers weigh the same in total, so the best critic is
+# exactly the log ratio $\log p(g\mid s,a)/p(g)$, whatever the batch size. The paper's five details are
 #
 # - **layer normalisation** before each nonlinearity: the units of a layer are brought to mean 0 and
 #   variance 1;
@@ -155,7 +154,8 @@ seeds = 5
 # - a **joint random crop**: images of state and goal are shifted together;
 # - a shallow, wide network in place of a deep one (ours is shallow throughout).
 #
-# In the library each is one argument, and none needs another:
+# In the library each is one argument, of the network or of the learner, and none needs another. The
+# learner:
 
 # %%
 from inspect import getsource
@@ -291,8 +291,8 @@ here.show(
 
 # %% [markdown]
 # So cold initialisation and Adam belong together, and the "$10^{-12}$" is a way to say "zero, but not
-# quite". What remains of it after a few steps is *alignment*: all representations start at the
-# same point, and differences have to be earned from data.
+# quite". What it is meant to bring is *alignment*: all representations start at the same point, and
+# differences have to be earned from data. Whether that outlasts the first steps is measured below.
 #
 # ## What the data can teach
 #
@@ -546,12 +546,13 @@ here.show(
         f"{r['near'].mean():.2f}, score {r['J'].mean():.3f}."
         for name, r in ((name, results[name]) for name in shown)
     )
-    + " Grey bars, the same rows at a third of the steps, lie to the left.",
+    + " Grey bars, the same rows at a third of the steps, lie to the left of the "
+    "means.",
     caption="Dots: seeds, after equally many pairs in all rows. Grey bars: small "
     "batches "
     "after as many steps as the large one (means). Blue rows are normalised; dashed: "
-    "perfect cloning. At equal pairs every row passes it, and the large batch scores "
-    "lowest.",
+    "perfect cloning. At equal pairs every row's mean passes it, and the large batch "
+    "scores lowest.",
 )
 
 # %% tags=["hide-input"]
@@ -573,12 +574,11 @@ here.show(
     fig,
     alt="Correlation with the exact critic against steps, normalised and not, from a "
     "small and from an ordinary last layer. From the small one the normalised curve is "
-    "above from the start. From the ordinary one it starts level or below, passes "
-    "after "
-    "some hundred steps, and ends as far above. A dotted line marks a third of the "
+    "above from the start. From the ordinary one it starts below, passes after some "
+    "hundreds of steps, and ends as far above. A dotted line marks a third of the "
     "steps.",
-    caption="Normalisation's gain, mean and 95% interval. At the dotted line one would "
-    "say that an ordinary last layer needs none; at the end the gain is the same.",
+    caption="Normalisation's gain, mean and 95% interval. At the dotted line it is "
+    "small from an ordinary last layer; at the end it is the same from both.",
 )
 
 # %% [markdown]
@@ -590,12 +590,12 @@ here.show(
 # with *both*, which begins with the largest logits (printed above). On the score normalisation shows nothing at the end.
 #
 # *Cold or small?* The two rows lie within each other's spread, after 500 steps and at the end. The network leaves
-# the saddle in a few steps, and afterwards nothing remembers it. On this small problem a cold start brings nothing
+# the saddle early, and nothing that we measure remembers it. On this small problem a cold start brings nothing
 # that five seeds could show. The paper sees its benefit on images of a robot's table, with bigger networks and
-# a hundred times the data.
+# far more data.
 #
 # *Batch.* After equally many steps the large batch is ahead, and it alone passes perfect cloning on the mean. After equally
-# many pairs it is the lowest of all rows, and every row passes cloning. What it had was *more pairs*, not more
+# many pairs it is the lowest of all rows, and every row passes cloning on the mean. What it had was *more pairs*, not more
 # strangers for each pair. (At its own 1,500 steps it scores 0.147, and the small batch after 5,000 steps 0.151: again the
 # pairs. These numbers, and those at 5,000 steps below, were computed outside this page with the same code.)
 #
@@ -603,12 +603,14 @@ here.show(
 # rows with the best correlation do not score best. Among the five actions the correlation is 0.5 to 0.65 only. Which of these
 # differences count? The last line of the table ranks the suspects over all critics: neither correlation, but whether
 # the action is right *near the goal*. $J$ pays for being there, and a policy that errs in one of four moves beside
-# its goal does not stay. Far away the critics are as good early as late, and it does not matter.
+# its goal does not stay. Far away the critics are about as good early as late, and $J$ does not follow it. (That is
+# over early and late critics together: both *near* and $J$ rise with training. Between the rows at the end *near* does
+# not give the order of the scores.)
 #
 # ## Reading over-fitting off a loss
 #
 # The least possible loss is known. A critic whose *training* loss falls below it is not cleverer than the truth:
-# it has learned photographs by heart. Frozen noise tells which walk a picture comes from, and states of one walk are futures of one
+# it has learned something by heart, photographs or walks. Frozen noise tells which walk a picture comes from, and states of one walk are futures of one
 # another. We split the gap in two: the same walks in fresh photographs, and new walks.
 
 # %%
@@ -696,7 +698,7 @@ here.show(
 # The last switch works on pictures alone. A **random crop** pads an image by repeating its border and
 # cuts a window of the old size out at a random place: the content is shifted by a few pixels. For a
 # policy that reads a state and a goal, what matters is the way *between* the spots. Shift both pictures
-# by the same amount and it stays; shift them separately and the recorded action is no longer right.
+# by the same amount and it stays; shift them separately and the recorded action need no longer be right.
 
 # %%
 from goalward.data.crops import JointCrop
@@ -799,7 +801,7 @@ cells_on = [len(np.unique(every[0][example])) for every in paths.values()]
 here.show(
     fig,
     alt="Two maps of the rooms with the cells decoded along one line: a chain of "
-    f"{cells_on[0]} cells for ψ, {cells_on[1]} cells with far jumps for PCA.",
+    f"{cells_on[0]} cells for ψ, {cells_on[1]} cells with a far jump for PCA.",
     caption="Cells nearest to the straight line between two representations, first "
     "seed: "
     "of all pairs the one on which ψ visits most cells. It is a favourable case; the "
@@ -810,8 +812,8 @@ here.show(
 # ## ... as a plan
 #
 # If the decoded cells are a way, they can be given to the policy as waypoints. Every fifth of the line
-# is a waypoint; the agent goes for the first, greedily on its critic, and for the next when it gets there or after a
-# fifth of the time. Waypoints where it stands already are passed over. The policy is the same in all rows (the
+# is a waypoint; the agent goes for the first, greedily on its critic, and for the next when it gets there or after its
+# share of the time. Waypoints where it stands already are passed over. The policy is the same in all rows (the
 # full recipe's); only the plan differs. For comparison: no plan at all, four waypoints on a true shortest path, and
 # one such waypoint half-way.
 
@@ -892,11 +894,10 @@ here.show(
 # Two different answers. *Does the line mean something?* More than the other: on the way from one
 # representation to another the decoded cells are more often neighbours than with PCA, whose middle of two
 # photographs is a photograph with two faint spots. (An autoencoder with a hidden layer, trained outside this page,
-# came to 28% where PCA came to 25%.) Yet the chain has gaps: three or four cells for a way of eight steps and more.
+# came to 28% where PCA came to 25%.) Yet the chain has gaps: fewer than four changes of cell for a way of eight steps and more.
 #
 # *Is it a plan?* Not here. Waypoints as such help: with those of a true shortest path the same policy
-# arrives more often than without, since it is better at near goals than at far ones, and a single one half-way
-# does as much as four. Those of $\psi$ and of PCA are no better than no plan. A straight line is the right way between two
+# arrives more often than without, and a single one half-way does nearly as much as four. Those of $\psi$ and of PCA are no better than no plan. A straight line is the right way between two
 # representations under conditions that the [chapter on interpolation](interpolation.ipynb) spells out, and a
 # critic with two different networks, trained by an inner product, is not made to meet them: nothing says that
 # *nearest* in $\psi$ means *soonest*. The paper shows lines as pictures and does not plan with them, and
@@ -1012,8 +1013,8 @@ measured_claims = {
         "What a cold start adds to the score, against the small last layer "
         "(normalised)",
         "above 0 (figures)", J["norm, cold"] - J["norm, small"], "> 0", "paper",
-        "Adam leaves the saddle in a few steps, and on a problem this small nothing "
-        "remembers it.",
+        "Level, within the noise of five seeds: Adam leaves the saddle early, and "
+        "nothing measured here remembers it.",
     ),
     "large_batch_pays": (
         "What a batch three times as large adds to the score in as many steps "
@@ -1074,7 +1075,7 @@ here.conclude()
 #    at, the arm or the object ("arm matching"): both for time.
 #
 # What the toy cannot show is what the paper is about: big networks, long training, images in which most pixels
-# do not matter. That the cold start shows nothing here says that *this* problem has no use for it.
+# do not matter. That the cold start shows nothing here is about *this* problem and five seeds.
 #
 # ## Scaling up
 #
