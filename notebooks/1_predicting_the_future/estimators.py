@@ -461,7 +461,7 @@ here.show(
     alt="Ten small maps of four rooms, each with probability concentrated around a dot "
     "in the upper left room. The exact one is smooth. Counts and the Monte Carlo "
     "losses are speckled, temporal differences are nearly exact, interpolation is "
-    "smooth and too wide.",
+    "smooth and stays too much in the dot's own room.",
     caption="Where you will be after a step to the right from the dot (square roots of "
     "probabilities, first data set, 300 walks). The numbers are the average errors "
     "over all pairs. First four: exact, and the three limits. The others are learned "

@@ -536,8 +536,8 @@ here.show(
 )
 
 # %% [markdown]
-# The values are GCIVL's at $\kappa=0.7$, and they differ even less than exact ones would:
-# by 0.03 between neighbours at ten moves. With exact values and rough errors (three
+# The values are GCIVL's at $\kappa=0.7$, and they differ even less than exact ones: by
+# 0.03 between neighbours at ten moves. With exact values and rough errors (three
 # data sets, outside this page) both do better beyond eight moves, 0.31 greedily and
 # 0.98 through subgoals, and the order is the same.
 #
@@ -1020,9 +1020,9 @@ here.conclude()
 #    compact files.
 #
 # Work in [the exercise notebook](ogbench_exercises.ipynb)
-# that `make lab` puts beside this chapter. Each exercise has hints and a check cell, and
-# shows a solution after an attempt. `goalward assignments check NOTEBOOK` says where you
-# stand.
+# that `make lab` puts beside this chapter. Each exercise has hints and a check cell,
+# and shows a solution after an attempt. `goalward assignments check NOTEBOOK` says
+# where you stand.
 #
 # ## Where to go from here
 #
