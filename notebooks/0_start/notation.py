@@ -81,8 +81,9 @@
 # - **Seeds first:** what is trained with several seeds has a leading axis for them.
 # - **Letters with two jobs.** $c$ is an arbitrary function of the anchor in InfoNCE, the size of a
 #   representation in interpolation, and a radius in horizon generalization; $\beta$ is a policy where it
-#   takes arguments, a sharpness where it does not; $\tau$ scales cosines in the unconscious learner. A
-#   chapter says which it means.
+#   takes arguments, a sharpness where it does not; $\tau$ scales cosines in the unconscious learner
+#   and is a threshold on the analysis page; $\alpha$ sharpens a policy's weights in OGBench. A chapter
+#   says which it means.
 #
 # ## Two ways to count the present, and how to convert
 #

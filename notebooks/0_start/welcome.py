@@ -117,8 +117,9 @@ here.explore({"γ": patience}, frame, alt=alt, start=[2])
 # measured and is never moved afterwards. There are two kinds.
 #
 # - **Exact** claims are identities: two ways to compute one thing agree, up to a stated tolerance.
-# - **Statistical** claims depend on chance. They are measured with at least five random seeds and
-#   come with a 95% confidence interval, the range that the true value plausibly lies in.
+# - **Statistical** claims depend on chance. They are measured with at least five random seeds (of
+#   both sides together, where two sets of runs are compared) and come with a 95% confidence
+#   interval, the range that the true value plausibly lies in.
 #
 # | verdict | means |
 # | --- | --- |
@@ -138,7 +139,7 @@ here.explore({"γ": patience}, frame, alt=alt, start=[2])
 # | --- | --- | --- |
 # | `smoke` | seconds | checking that every cell runs |
 # | `laptop` | under a minute and a half a chapter, on two cores | reading and playing; the default |
-# | `gpu` | minutes to hours, on a GPU | the paper's own sizes |
+# | `gpu` | minutes to hours, on a GPU | larger sizes, up to the paper's own |
 #
 # The method is the same code at all three; only the sizes change, and each chapter shows them side
 # by side. Choose with the environment variable `GOALWARD_SCALE`, or run a chapter from a terminal:

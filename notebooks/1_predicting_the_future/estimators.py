@@ -266,7 +266,7 @@ here.show(
 # The more walks there are, the *more* a bootstrap is ahead: by less than two times with
 # 30 walks, by more than seven with 10,000. Only the fixed point keeps falling like one
 # over the square root of the number of walks. The floors are the walks' ends: with
-# walks twice or four times as long they sink, as the last line says.
+# walks twice or four times as long that of counting sinks to 0.039 and 0.020.
 #
 # %% [markdown]
 # ## Learned, with one table for all
@@ -461,7 +461,7 @@ here.show(
     alt="Ten small maps of four rooms, each with probability concentrated around a dot "
     "in the upper left room. The exact one is smooth. Counts and the Monte Carlo "
     "losses are speckled, temporal differences are nearly exact, interpolation is "
-    "smooth and too wide.",
+    "smooth and stays too much in the dot's own room.",
     caption="Where you will be after a step to the right from the dot (square roots of "
     "probabilities, first data set, 300 walks). The numbers are the average errors "
     "over all pairs. First four: exact, and the three limits. The others are learned "
@@ -603,23 +603,25 @@ here.table(
 
 # %% [markdown]
 # Half so. TD InfoNCE's and C-learning's errors are mostly common, and they act better
-# than their accuracy promises. But the successor representation is a bootstrap as well,
-# and *its* error differs between actions more than it is common. Nor is it only behind
-# in training: at five times the steps all three are off by 0.09, and success is 0.49
-# for TD InfoNCE, 0.50 for C-learning and 0.33 for the successor representation. (It
+# than their accuracy promises. But Monte Carlo NCE's error is mostly common, too,
+# without a bootstrap, and it acts poorly. And the successor representation is a
+# bootstrap as well, and *its* error differs more than it is common. Nor is it behind
+# only in training: at five times the steps (again outside this page) all three are off
+# by 0.09, and success is 0.49 for TD InfoNCE, 0.50 for C-learning and 0.33 for it. (It
 # learns probabilities, they logarithms, in which a far goal's small numbers count as
 # much as a near one's. That may be the reason; this page does not test it.)
 #
-# And the size of the differing part is not what counts either. Endless counting errs
-# between actions as much as the bridge does with 300 walks, and its every move is a
-# best one: what the cut-off takes from a goal it takes from all actions nearly alike,
-# and their *order* stays. Noise does not respect the order. Success follows how often a
-# best move is found, and no kind of distance.
+# The size of the differing part comes closer: ordered by it, the rows' successes are in
+# order but for neighbours. It is not the last word. Endless counting errs between
+# actions nearly as much as the bridge does with 300 walks, and its every move is a best
+# one: what the cut-off takes differs between actions, but not enough to change their
+# *order*. Noise does not respect the order. Success follows how often a best move is
+# found.
 #
 # Counting has two troubles with few walks: noise, and goals that no walk of the state
 # ever came to, for which all actions tie at zero. The lines above the table take them
-# apart. Ties alone, with exact values everywhere else, cost little; noise alone, with
-# exact values in place of the zeros, costs as much as both.
+# apart. Ties alone, with exact values everywhere else, cost 0.06 of success; noise
+# alone, with exact values in place of the zeros, costs 0.17, nearly as much as both.
 #
 # Interpolation does not see the action: it ties everywhere and scores exactly as
 # aimless walking does. That is want of a model, not of knowledge. With one step of the
@@ -628,7 +630,7 @@ here.table(
 #
 # The last chapters of the part use the measure in other ways. [Contrastive
 # values](cvl.ipynb) and [example-based control](laeo.ipynb) sum it against a reward or
-# examples, which averages noise away. [Imitating past
+# examples. [Imitating past
 # successes](imitating_past_successes.ipynb) does without it, and says what that costs.
 # [Stable contrastive RL](stable_contrastive_rl.ipynb) asks about networks, not losses.
 # [Interpolation](interpolation.ipynb) gives the action up for a geometry in which one
@@ -705,7 +707,7 @@ here.conclude()
 #    methods are used for is generalising. A bootstrap is safe here; with networks it
 #    may not be.
 # 2. **Control.** One step of improvement on an aimless walk is as good as the best
-#    policy here, to the fourth digit. The part's chapters go further, each in its own
+#    policy here, to the third digit. The part's chapters go further, each in its own
 #    way.
 # 3. **Tuning.** Five step sizes, chosen with the exact answer at hand; one batch size,
 #    one target rate (0.05). The squared loss of the successor representation is
