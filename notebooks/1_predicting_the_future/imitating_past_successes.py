@@ -679,11 +679,12 @@ here.show(
 
 # %% [markdown]
 # Both are guilty. Dividing the very same data lifts the other goals from 0.12 to 0.34 of a possible
-# 0.45: about two thirds of what was lost is the average. The last third is the mixture of futures,
-# for own successes lose nothing. What the average does is plain to see: two in three of those
-# who are at another goal were sent to the favourite room, the data never stay there, and neither does
-# the clone. That is a part of the loss and not all: made to stay at its goal, it would still have
-# only half of what is possible.
+# 0.45, about two thirds of what was lost; taking each command's own futures in place of the mixture
+# brings the last third. The order matters: with the average left in, own futures alone help nothing
+# (0.01, not computed on this page). What the average does is plain to see: two in three of those who
+# are at another goal were sent to the favourite room, and the clone does not stay there. That is a
+# part of the loss and not all: made to stay at its goal, it would still have only half of what is
+# possible.
 #
 # ## What the wind does
 #
@@ -768,7 +769,7 @@ here.show(
 # down with the samples, so this is no mere softness.
 #
 # The right panel and the table start from the uniform policy again. Without wind OCBC climbs to the
-# best by itself, whatever is commanded. (Not so everywhere: in sixty random worlds without any
+# best by itself, with both kinds of commands. (Not so everywhere: in sixty random worlds without any
 # chance it ended at 86% of the best, from random policies. That is not computed on this page.) Its
 # best action dips on the way. As far as we could learn, the paper finds both methods equal where
 # goals are balanced, and OCBC worse where they are biased, by the best action. In a still house
