@@ -156,6 +156,11 @@ def test_killed_with_several_processes_none_stays_and_nothing_is_lost(
     command = [sys.executable, "-c", KILLER, tmp_path, victim, str(moment)]
     # The output ends when the last process that holds it has ended.
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if victim == "one" and done.returncode == 0:
+        # The others had made the rest before anybody saw that it was gone.
+        found = sorted(fingerprint(path) for path in tmp_path.iterdir())
+        assert found == sorted(fingerprint(path) for path in navigated)
+        return
     assert done.returncode == (-signal.SIGKILL if victim == "all" else 1)
     (kept,) = tmp_path.iterdir()
     made = len(list(kept.glob("[0-9]*.npz")))

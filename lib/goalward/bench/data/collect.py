@@ -14,7 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from importlib.metadata import version
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -164,11 +164,18 @@ def _map(make: Callable[[int], Any], numbers: list[int], jobs: int) -> Iterator[
         yield from map(make, numbers)
         return
     # Fresh processes: a fork of one with threads (JAX's) may hang.
+    others = active_children()
     pool = ProcessPoolExecutor(min(jobs, len(numbers)), get_context("spawn"), _begin_worker)
     try:
         yield from pool.map(make, numbers)
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)
+        # A worker that was killed while it waited for work keeps the others from ever hearing
+        # that there is none. What they leave is whole, so they need not be asked.
+        for worker in active_children():
+            if worker not in others:
+                worker.terminate()
+                worker.join()
 
 
 def _begin_worker() -> None:

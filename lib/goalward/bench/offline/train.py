@@ -213,8 +213,9 @@ class Run:
         seeds = self.settings.seeds
         found = self.checkpoints.restore(state_shapes(self.agent, self.data, seeds))
         if found is None:
-            found = 0, fresh_states(self.agent, self.data, self.key, seeds)
-        self.step, states = found
+            self.step, states = 0, fresh_states(self.agent, self.data, self.key, seeds)
+        else:
+            self.step, states = found
         path, kept = self.out / "metrics.jsonl", []
         for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
             try:
