@@ -882,7 +882,8 @@ both = {"kind": "statistical", "covers": "data and initialisation"}
 for name, (statement, values, bound, source, null) in learned_claims.items():
     here.claim(
         name, statement, paper="—", measured=values, bound=bound, bound_from=source,
-        null=null, reason="The bound of 2.7 comes from batches of 256 pairs, laptop scale "
+        null=null,
+        reason="The bound of 2.7 comes from batches of 256 pairs, laptop scale "
         "has 128. With 256, same recordings: 3.19 [2.92, 3.45], outside of this page.",
         **both,
     )  # fmt: skip

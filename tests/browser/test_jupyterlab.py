@@ -113,6 +113,8 @@ def run_all(page: playwright.Page) -> None:
     page.click(".lm-Menu-item[data-command='runmenu:run-all']")
     page.wait_for_function(busy)
     page.wait_for_function(f"() => !({busy})()")
+    # A folded cell has no prompt.
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
 
 
 def picture(page: playwright.Page) -> tuple[str, str]:
