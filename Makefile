@@ -47,7 +47,7 @@ planted: .venv/.test ## judge the planted answers of every assignment, and keep 
 	$(BIN)/pytest -n 2 --record tests/assignments/test_planted.py
 
 mutations: .venv/.test ## plant each known mistake in a copy of the library: do the tests see it?
-	$(BIN)/python tests/mutate.py $(ONLY)
+	EVERY=$(EVERY) $(BIN)/python tests/mutate.py $(ONLY)
 
 pins: .venv/.test ## resolve the pinned versions anew
 	$(BIN)/python tests/pins.py
