@@ -9,9 +9,9 @@ import pytest
 import yaml
 from playwright import sync_api as playwright
 
-import rotation
 from goalward.course.book.api import ROOMS, page_of
 from goalward.course.book.build import toc_pages
+from goalward.course.run import proof
 from visit import PHONE, Visit
 
 pytestmark = pytest.mark.browser
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 AXE = Path(__file__).parent / "static" / "axe.min.js"
 TOC = toc_pages(yaml.safe_load((ROOT / "book.yml").read_text(encoding="utf-8"))["toc"])
 # The library's pages are long and all made alike: a fifth a day.
-ROOM_PAGES = [f"api/{page_of(room)}" for room in rotation.todays(list(ROOMS), 5)]
+ROOM_PAGES = [f"api/{page_of(room)}" for room in proof.turn(list(ROOMS), proof.today(ROOT))]
 PAGES = [*TOC, *ROOM_PAGES, "search"]
 CHAPTERS = [p for p in TOC if (ROOT / "notebooks" / f"{p}.ipynb").is_file()]
 
