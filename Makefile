@@ -23,7 +23,7 @@ lab: .venv/.lab ## open the course in JupyterLab
 	-@$(GOALWARD) assignments study
 	-@$(GOALWARD) gallery >/dev/null
 	PATH="$(CURDIR)/$(BIN):$$PATH" JUPYTER_CONFIG_PATH="$(LAB_SETTINGS)$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
-		$(BIN)/jupyter lab $(ROOT) $(LAB_ARGS) $(START)
+		$(BIN)/jupyter lab $(ROOT) --ServerApp.root_dir="$(CURDIR)" $(LAB_ARGS) $(START)
 
 test: .venv/.test ## lint, types, tests, every chapter at smoke scale, the book
 	$(BIN)/ruff check .

@@ -22,6 +22,8 @@ def test_a_first_start_shows_the_gallery_and_a_click_opens_a_pair(
         shutil.copytree(toy.ROOT / name, root / name, dirs_exist_ok=True)
     start = gallery.write_lab_page(root).relative_to(root).as_posix()
     assert f"START ?= {start}\n" in (toy.ROOT / "Makefile").read_text(encoding="utf-8")
+    # Else Jupyter serves the start page's folder, and no picture beside it.
+    assert '--ServerApp.root_dir="$(CURDIR)"' in (toy.ROOT / "Makefile").read_text("utf-8")
     home = tmp_path / "home"
     home.mkdir()
     environment = {
