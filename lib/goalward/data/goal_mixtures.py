@@ -170,7 +170,7 @@ def waypoint_batch(
     now, value_rows, actor_rows, _ = _draw(data, key, batch, gamma, value_goals, actor_goals, tail)
     left, ahead = _left(data, now), value_rows - now
     furthest = jnp.where((ahead >= 0) & (ahead <= left), ahead, left)
-    key_waypoint = jax.random.fold_in(key, 1)
+    key_waypoint = jax.random.fold_in(key, 3)  # `_draw` splits the key in three
     steps = sampling.waypoint_offsets(key_waypoint, jnp.maximum(furthest, 1), lam, single)
     return WaypointBatch(
         **_value_fields(data, now, value_rows, actor_rows, goal_entries),
