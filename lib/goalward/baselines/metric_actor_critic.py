@@ -7,13 +7,10 @@ from dataclasses import dataclass
 
 from jaxtyping import Array, Float, PyTree, Shaped
 
-from goalward.baselines.offline import OfflineActorCritic, apply_members
+from goalward.baselines.offline import FUTURE, OfflineActorCritic, apply_members
 from goalward.data.goal_mixtures import GoalMixture
 from goalward.nets.action_metric import ActionMetric
 from goalward.protocol import Params
-
-FUTURE = GoalMixture(trajectory=1.0)
-"""A geometric number of steps ahead, at least one."""
 
 Rows = Shaped[Array, "batch ..."]
 
