@@ -139,6 +139,17 @@ def test_counts_and_monte_carlo_against_loops(seed) -> None:
     assert (np.diag(d) == 0).all()
 
 
+def test_what_no_walk_did_is_infinitely_far() -> None:
+    states, actions = np.array([[0, 1, 1]]), np.array([[2, 0, 1]])
+    counts = tmd.count(states, actions, S, A)
+    np.testing.assert_allclose(counts.policy[3], 1 / A)
+    assert (counts.P[3] == 0).all()
+    d = tmd.monte_carlo(states, actions, S, A, GAMMA)
+    assert d[0, 1] == d[S + 0 * A + 2, 1] == pytest.approx(-np.log(GAMMA))
+    assert np.isinf(d[3, :3]).all()
+    assert np.isinf(d[S + 0 * A + 1, :S]).all()
+
+
 def test_monte_carlo_of_long_walks_is_the_behaviours_distance() -> None:
     P, policy = process(3)
     states, actions = mdp.sample_trajectories(P, policy, np.random.default_rng(0), 2_000, 150)

@@ -131,7 +131,6 @@ def monte_carlo(
     counts = count(states, actions, n_states, n_actions)
     pairs = total / np.maximum(counts.tried, 1)[:, :, None]
     arrive = np.einsum("sa,sag->sg", counts.policy, pairs)
-    np.fill_diagonal(arrive, 1.0)
     return _joint(arrive, pairs, counts.policy)
 
 
