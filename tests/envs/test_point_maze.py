@@ -72,6 +72,14 @@ def test_a_wall_stops_the_motion_into_it_and_lets_the_rest_slide():
     np.testing.assert_allclose(state.observation, [1.5, 2.6], atol=2e-3)
 
 
+def test_at_a_corner_rows_move_first():
+    env = PointMaze(GRID, speed=0.3)
+    state = env.at(jnp.array([1.3, 1.3]), jnp.array([5.0, 5.0]))
+    state = env.step(state, jnp.array([1.0, 1.0]), jax.random.key(0))
+    # Down into the free cell below, whose neighbour to the right is a wall.
+    np.testing.assert_allclose(state.observation, [1.6, 1.5], atol=2e-3)
+
+
 def test_noise_has_its_standard_deviation_and_no_drift():
     env = PointMaze(OPEN, speed=0.3, noise=0.05)
     state = env.at(jnp.array([4.0, 4.0]), jnp.array([0.0, 0.0]))

@@ -77,6 +77,19 @@ def test_carry_is_each_episodes_own_and_keys_differ():
     assert len(np.unique(np.asarray(actions) % 10_000)) > 15
 
 
+def test_action_and_world_draw_from_different_keys():
+    class Random(Counter):
+        def step(self, state, action, key):
+            return self.at(jax.random.randint(key, (), 0, 10**6), state.goal)
+
+    def act(observation, goal, carry, key):
+        return jax.random.randint(key, (), 0, 10**6), carry
+
+    starts = jax.vmap(Counter().at)(jnp.zeros(2, int), jnp.full(2, 10**7))
+    out = rollouts(Random(), act, starts, jax.random.key(0), 5)
+    assert (out.actions != out.states.observation[:, 1:]).all()
+
+
 def test_no_steps_is_an_error():
     with pytest.raises(ValueError, match="at least 1 step"):
         rollouts(Counter(), one_up, STARTS, jax.random.key(0), 0, carry=jnp.zeros(3, int))

@@ -37,12 +37,16 @@ def test_by_hand():
 
 
 def test_far_above_its_target_it_is_linear_and_cannot_overflow():
-    d = jnp.array([2.9, 3.1, 500.0])
+    d = jnp.array([-5.0, 2.9, 3.1, 500.0])
     loss, slope = jax.vmap(
         jax.value_and_grad(lambda d: linex(d, jnp.zeros(()), jnp.log(0.9), 3.0))
     )(d)
-    np.testing.assert_allclose(loss, [0.9 * np.exp(2.9) - 2.9, 3.1, 500.0], rtol=1e-5)
-    np.testing.assert_allclose(slope, [0.9 * np.exp(2.9) - 1, 1.0, 1.0], rtol=1e-5)
+    np.testing.assert_allclose(
+        loss, [0.9 * np.exp(-5) + 5, 0.9 * np.exp(2.9) - 2.9, 3.1, 500.0], rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        slope, [0.9 * np.exp(-5) - 1, 0.9 * np.exp(2.9) - 1, 1.0, 1.0], rtol=1e-5
+    )
 
 
 def test_it_is_a_bregman_divergence_up_to_what_the_target_fixes():
