@@ -45,6 +45,7 @@ here = chapter.begin("tmd")
 # with the mark:
 
 # %%
+from goalward.methods import tmd
 from goalward.tabular import mdp, paths, quasimetrics
 from goalward.tabular.grid import Grid
 
@@ -81,13 +82,12 @@ import matplotlib.pyplot as plt
 
 from goalward.course import figures
 from goalward.course.figures import COLORS
-from goalward.methods import tmd
 
 MOVES = np.array([(-1, 0), (1, 0), (0, -1), (0, 1)])
 
 
 def draw_map(ax, d, title):
-    """Distance to the lucky exit in certain steps, and the moves of the least distance."""
+    """Distance to the lucky exit in certain steps, and the move of the least one."""
     steps = d[:S, lucky] / -np.log(discount)
     figures.heatmap(
         ax, house.image(np.minimum(steps, 30)), title, vmin=0, vmax=30, cmap="YlGnBu"
@@ -131,8 +131,8 @@ for _ax, _d, _title in zip(
     draw_map(_ax, _d, _title)
 here.show(
     fig,
-    alt="Three maps of the house with a number and an arrow in each cell, and a star in "
-    "the bottom right corner. Left, numbers up to 41, and some arrows that make "
+    alt="Three maps of the house with a number and an arrow in each cell, and a star "
+    "in the bottom right corner. Left, numbers up to 41, and some arrows that make "
     "detours; middle, at most 8, and arrows straight to the star or to the teleporter "
     "in the top right corner; right, at most 6, and a question mark for an arrow.",
     caption="How far to the star, in units of one certain step, for three distances, "
@@ -847,8 +847,8 @@ here.explore(
 
 # %% [markdown]
 # After a sweep they do at a luck of 0.05, where the teleporter is a trap. Hope walks into it at every
-# luck, and from the worst cell it arrives three quarters as often as the best. Averaged over
-# all pairs that is lost in the third digit: few ways lead past the teleporter.
+# luck; at 0.05, from the worst cell, it arrives three quarters as often as the best. In the average
+# over all pairs that is half a percent.
 #
 # ## The claims, checked
 #
@@ -992,8 +992,8 @@ here.claim(
 )
 here.claim(
     "long_distances",
-    "At the longest distances D_T learns the table better than either rival at its best "
-    "step size (error of the better rival minus that of D_T, nats)",
+    "At the longest distances D_T learns the table better than either rival at its "
+    "best step size (error of the better rival minus that of D_T, nats)",
     paper="29.3 against 16.1 and 15.1",
     measured=min(taught[n][-1].min() for n in ("squared", "cross entropy"))
     - taught["D_T"][-1].min(),
@@ -1053,10 +1053,10 @@ for _id, _one, _other, _text, _numbers, _why in (
     ("cmd_over_qrl_average", "Monte Carlo, closed", "shortest, average outcome",
      "CMD over the shortest way judged by average outcomes (QRL with a model)",
      "15.7 against 8.6",
-     "with actions judged by the average, the shortest way loses next to nothing at any "
-     "number of walks and any length (figure and table): the distance between states is "
-     "off by a quarter of a nat at most. What QRL's networks lose in the paper is not in "
-     "this table."),
+     "with actions judged by the average, the shortest way loses next to nothing at "
+     "any number of walks and any length (figure and table): the distance between "
+     "states is off by a quarter of a nat at most. What QRL's networks lose in the "
+     "paper is not in this table."),
     ("i_ablated", "TMD", "TMD without I", "TMD over TMD without I", "29.3 against 13.3",
      ""),
     ("t_ablated", "TMD", "TMD without T", "TMD over TMD without T", "29.3 against 18.5",
@@ -1089,7 +1089,9 @@ here.conclude()
 #    is a table; the rules hold exactly, one after the other.
 # 2. **Order.** There all losses pull at once, and the contrastive loss keeps pulling towards the
 #    wanderer. Here the wanderer's distance is the start, and then leaves the stage.
-# 3. **Closure.** $\mathcal P$ is printed with $y$ over states; the proof uses pairs, and so do we.
+# 3. **Closure.** $\mathcal P$ is printed with $y$ over states; the proof uses pairs, and so do we. We
+#    close a table from above. A quasimetric network is fitted to an estimate as a whole, and may lie
+#    above it in one place and below it in another.
 # 4. **Convention.** The paper's state row carries a $-\log\gamma$; in ours $\mathcal T$ carries it and
 #    the state row is $-\log\mathbb E_\beta[e^{-d((s,a),g)}]$. At the goal $H=0$ for a state; from a pair
 #    the next state is the first that counts.
