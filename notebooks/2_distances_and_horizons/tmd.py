@@ -1086,9 +1086,9 @@ for _id, _one, _other, _text, _numbers, _why in (
      ""),
     ("start_ablated", "TMD", "TMD from nowhere", "TMD over TMD without the Monte Carlo "
      "start (no contrastive loss)", "29.3 against 9.8",
-     "from both starts the sweeps end at the same table (errors after 40 sweeps in the "
-     "first table of this page), so in a table the start can only save sweeps. What it "
-     "does for a network in training is not tested here."),
+     "from both starts the sweeps end at the same table (errors after 40 sweeps in "
+     "the first table of this page), so in a table the start can only save sweeps. "
+     "What it does for a network in training is not tested here."),
 ):  # fmt: skip
     here.claim(
         _id,
