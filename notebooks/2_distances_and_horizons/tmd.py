@@ -751,14 +751,15 @@ right.set(
 here.show(
     fig,
     alt="Left: size of the slope against d for a target of 10. That of D_T is about 1 "
-    "up to a dip to zero at 10, rises to 20 at 13 and is 1 beyond; those of the squared "
-    "error and the cross entropy fall exponentially with d. Right: error against "
-    "longest distance. All three are near zero at 0.9 nats; at 10 nats D_T is still at "
-    "zero, the others between 0.6 and 0.7. Dotted lines, without luck, stay below 0.1.",
+    "up to a dip to zero at 10, rises to 20 at 13 and is 1 beyond; those of the "
+    "squared error and the cross entropy fall exponentially with d. Right: error "
+    "against longest distance. All three are near zero at 0.9 nats; at 10 nats D_T is "
+    "still at zero, the others between 0.6 and 0.7. Dotted lines, without luck, stay "
+    "below 0.1.",
     caption="Left: only *D_T* pulls at every distance (beyond 13 the clip holds it at "
-    "1). Right: the house at three discounts, each loss at its best of four step sizes. "
-    "With long distances only *D_T* learns the table; but where the teleporter knows no "
-    "luck (dotted, squares) every loss nearly does.",
+    "1). Right: the house at three discounts, each loss at its best of four step "
+    "sizes. With long distances only *D_T* learns the table; but where the teleporter "
+    "knows no luck (dotted, squares) every loss nearly does.",
 )
 
 # %% [markdown]
