@@ -1,0 +1,187 @@
+r"""MQE: a quasimetric that is backed up through a random waypoint, many steps ahead.
+
+Zheng, Myers, Eysenbach & Levine 2025, "Multistep Quasimetric Learning for Scalable
+Goal-conditioned Reinforcement Learning" (arXiv 2511.07730). Here exactly, in tables. A table
+`h[s, g]` holds $h=e^{-d}$, so that averages are taken of probabilities, not of distances. One sweep:
+
+$$q(s,a,g)\leftarrow\mathbb E\big[\gamma^{k}\,h(s_{k},g)\,\big|\,s,a\big],\qquad
+h(s,g)\leftarrow\max_a q(s,a,g),\quad h(g,g)=1 .$$
+
+The waypoint $s_k$ lies $k$ steps ahead on the way that the behaviour policy takes: $k=1$ with
+probability $p$, else $\Pr(k)=(1-\lambda)\lambda^{k-1}$. With $p=1$, or $\lambda=0$, this is one step
+of value iteration; the larger $\lambda$, the further a sweep looks and the more of the behaviour it
+takes over.
+
+The average is linear in $h$ and done once for all sweeps: an *operator* holds the discounted
+probability of each waypoint, `operator[s, a, x]`, or `operator[s, a, x, g]` where it depends on
+the goal.
+"""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from goalward.tabular.mdp import Policy, Transitions, state_transitions
+from goalward.tabular.paths import floyd_warshall
+
+Pairs = Float[np.ndarray, "states actions goals"]
+States = Float[np.ndarray, "states goals"]
+Operator = Float[np.ndarray, "states actions states *goals"]
+
+
+def waypoint_weights(lam: float, p: float, steps: int) -> Float[np.ndarray, " steps"]:
+    r"""$\Pr(k)$ for $k=1$ to `steps`; whatever would lie further is counted at the last one.
+
+    Raises:
+        ValueError: `lam` or `p` is no probability, or `steps` is below one.
+    """
+    _check(lam, p)
+    if steps < 1:
+        raise ValueError(f"a waypoint lies at least one step ahead: steps is {steps}")
+    weights = (1 - p) * (1 - lam) * lam ** np.arange(steps, dtype=float)
+    weights[-1] = (1 - p) * lam ** (steps - 1)
+    weights[0] += p
+    return weights
+
+
+def waypoint_operator(
+    P: Transitions,
+    policy: Policy,
+    gamma: float,
+    lam: float,
+    p: float,
+    stop_at_goal: bool = False,
+) -> Operator:
+    r"""$\mathbb E[\gamma^k\,1(s_k=x)\mid s,a]$, without any cut-off: `[s, a, x]`.
+
+    Args:
+        policy: the behaviour, which acts from the second step on.
+        stop_at_goal: the waypoint is the goal itself where the way meets it first: $k$ becomes
+            $\min(k,H_g)$, with $H_g\ge1$ the time of the first visit. The result then has a last
+            axis for the goal. With $\lambda=1$ and $p=0$ it waits for the goal alone: Monte Carlo.
+
+    Raises:
+        ValueError: a table is not one of probabilities, `gamma` is outside (0, 1), or `lam` or `p`
+            outside [0, 1].
+    """
+    _check(lam, p)
+    if not 0 < gamma < 1:
+        raise ValueError(f"gamma must lie between 0 and 1, not {gamma}")
+    chain = state_transitions(P, policy)
+    identity = np.eye(len(P))
+    # From the next state on: stop here with probability 1 - lambda, or pay a step and go on.
+    if not stop_at_goal:
+        further = (1 - lam) * np.linalg.inv(identity - lam * gamma * chain)
+        return gamma * P @ (p * identity + (1 - p) * further)
+    operator = np.empty((*P.shape, len(P)))
+    for g in range(len(P)):
+        stop = np.where(identity[g] > 0, 1.0, 1 - lam)
+        going_on = (identity[g] == 0)[:, None] * lam * gamma * chain
+        further = np.linalg.solve(identity - going_on, np.diag(stop))
+        operator[..., g] = gamma * P @ (p * identity + (1 - p) * further)
+    return operator
+
+
+def empirical_operator(
+    states: Int[np.ndarray, "trajectories time"],
+    actions: Int[np.ndarray, "trajectories time"],
+    n_states: int,
+    n_actions: int,
+    gamma: float,
+    lam: float,
+    p: float,
+    stop_at_goal: bool = False,
+) -> Operator:
+    """As `waypoint_operator`, the mean over all visits of a pair in recorded trajectories.
+
+    No waypoint lies beyond the end of its trajectory: further ones become the last state, with the
+    discount of the steps that it really takes. A pair that was never tried has a row of zeros. The
+    last state of a trajectory starts nothing, and its action was not taken.
+    """
+    horizon = states.shape[1] - 1
+    weights = waypoint_weights(lam, p, horizon)
+    left = horizon - np.arange(horizon)
+    pair = (states * n_actions + actions)[:, :-1]
+    shape = (n_states * n_actions, n_states, *([n_states] if stop_at_goal else []))
+    total = np.zeros(np.prod(shape))
+    goals = np.arange(n_states)
+    seeking = np.ones((*pair.shape, n_states), dtype=bool)  # goals not met yet, [i, t, g]
+    for k in range(1, horizon + 1):
+        offset = np.minimum(k, left)
+        reached = states[:, np.arange(horizon) + offset]
+        entry, weight = pair * n_states + reached, np.broadcast_to(gamma**offset, pair.shape)
+        if stop_at_goal:
+            # Who meets its goal now stops there, however far the waypoint was to lie.
+            met = reached[..., None] == goals
+            share = np.where(met, weights[k - 1 :].sum(), weights[k - 1])
+            weight = (weight[..., None] * share)[seeking]
+            entry = (entry[..., None] * n_states + goals)[seeking]
+            seeking &= ~met
+        else:
+            weight = weight * weights[k - 1]
+        total += np.bincount(entry.ravel(), weight.ravel(), minlength=total.size)
+    count = np.bincount(pair.ravel(), minlength=shape[0])
+    mean = total.reshape(shape[0], -1) / np.maximum(count, 1)[:, None]
+    return mean.reshape(n_states, n_actions, *shape[1:])
+
+
+def backup(operator: Operator, h: States) -> Pairs:
+    r"""$q(s,a,g)=\mathbb E[\gamma^k h(s_k,g)\mid s,a]$."""
+    if operator.ndim == 3:
+        return operator @ h
+    return np.einsum("saxg,xg->sag", operator, h, optimize=True)
+
+
+def over_actions(q: Pairs) -> States:
+    r"""$h(s,g)=\max_a q(s,a,g)$ and $h(g,g)=1$.
+
+    The maximum is what $d(s,(s,a))=0$ and the triangle inequality give:
+    $d(s,g)\le d(s,(s,a))+d((s,a),g)$ for every action.
+    """
+    return np.where(np.eye(len(q), dtype=bool), 1.0, q.max(axis=1))
+
+
+def sweeps(
+    operator: Operator,
+    h: States,
+    number: int,
+    relax: bool = False,
+) -> tuple[Float[np.ndarray, "sweeps states goals"], Pairs]:
+    """The tables after 0, 1, … `number` sweeps, and the $q$ of the last one.
+
+    Args:
+        relax: join ways, $d(s,g)=\\min_w d(s,w)+d(w,g)$, after every sweep.
+    """
+    tables, q = [h], np.zeros(operator.shape[:2] + h.shape[1:])
+    for _ in range(number):
+        q = backup(operator, tables[-1])
+        tables.append(joined(over_actions(q)) if relax else over_actions(q))
+    return np.array(tables), q
+
+
+def joined(h: States) -> States:
+    """The table with every detour that is shorter: the closure of $-\\log h$."""
+    return np.exp(-floyd_warshall(distance(h)))
+
+
+def distance(h: Float[np.ndarray, "*table"]) -> Float[np.ndarray, "*table"]:
+    r"""$d=-\log h$ in nats; `inf` where $h$ is zero."""
+    with np.errstate(divide="ignore"):
+        return np.maximum(0.0, -np.log(h))
+
+
+def greedy(q: Pairs, tolerance: float = 1e-9) -> Float[np.ndarray, "states goals actions"]:
+    """The policy of least $-\\log q$; actions within `tolerance` nats of the least share.
+
+    Distances are compared, not their exponentials: far from a goal those differ by less than any
+    absolute tolerance. Where no action is known to lead anywhere, all share.
+    """
+    cost = np.swapaxes(distance(q), 1, 2)
+    least = cost.min(axis=2, keepdims=True)
+    best = (cost == least) | (cost <= least + tolerance)
+    return best / best.sum(axis=2, keepdims=True)
+
+
+def _check(lam: float, p: float) -> None:
+    for name, value in (("lam", lam), ("p", p)):
+        if not 0 <= value <= 1:
+            raise ValueError(f"{name} must lie between 0 and 1, not {value}")
