@@ -2,15 +2,15 @@ r"""MQE: a quasimetric that is backed up through a random waypoint, many steps a
 
 Zheng, Myers, Eysenbach & Levine 2025, "Multistep Quasimetric Learning for Scalable
 Goal-conditioned Reinforcement Learning" (arXiv 2511.07730). Here exactly, in tables. A table
-`h[s, g]` holds $h=e^{-d}$, so that averages are taken of probabilities, not of distances. One sweep:
+`h[s, g]` holds $h=e^{-d}$: averages are taken of probabilities, not of distances. One sweep:
 
 $$q(s,a,g)\leftarrow\mathbb E\big[\gamma^{k}\,h(s_{k},g)\,\big|\,s,a\big],\qquad
 h(s,g)\leftarrow\max_a q(s,a,g),\quad h(g,g)=1 .$$
 
 The waypoint $s_k$ lies $k$ steps ahead on the way that the behaviour policy takes: $k=1$ with
-probability $p$, else $\Pr(k)=(1-\lambda)\lambda^{k-1}$. With $p=1$, or $\lambda=0$, this is one step
-of value iteration; the larger $\lambda$, the further a sweep looks and the more of the behaviour it
-takes over.
+probability $p$, else $\Pr(k)=(1-\lambda)\lambda^{k-1}$. With $p=1$, or $\lambda=0$, this is one
+step of value iteration; the larger $\lambda$, the further a sweep looks, and the more it takes over
+of the behaviour.
 
 The average is linear in $h$ and done once for all sweeps: an *operator* holds the discounted
 probability of each waypoint, `operator[s, a, x]`, or `operator[s, a, x, g]` where it depends on
@@ -145,21 +145,35 @@ def sweeps(
     h: States,
     number: int,
     relax: bool = False,
+    errors: Float[np.ndarray, "sweeps states goals"] | None = None,
 ) -> tuple[Float[np.ndarray, "sweeps states goals"], Pairs]:
-    """The tables after 0, 1, … `number` sweeps, and the $q$ of the last one.
+    """The tables after 0, 1, … `number` sweeps, and the $q$ that the last one is made of.
 
     Args:
-        relax: join ways, $d(s,g)=\\min_w d(s,w)+d(w,g)$, after every sweep.
+        relax: join ways after every sweep, as a quasimetric does by construction; in `q` too.
+        errors: nats added to the distances after each sweep, as by an imprecise learner; a distance
+            stays zero or more, and zero from a goal to itself.
+
+    Raises:
+        ValueError: `number` is below one.
     """
-    tables, q = [h], np.zeros(operator.shape[:2] + h.shape[1:])
-    for _ in range(number):
+    if number < 1:
+        raise ValueError(f"number of sweeps must be at least 1, not {number}")
+    tables = [h]
+    for n in range(number):
         q = backup(operator, tables[-1])
-        tables.append(joined(over_actions(q)) if relax else over_actions(q))
+        h = over_actions(q)
+        if errors is not None:
+            h = np.where(np.eye(len(h), dtype=bool), 1.0, np.minimum(1.0, h * np.exp(-errors[n])))
+        if relax:
+            h = joined(h)
+            q = np.max(q[..., None] * h, axis=2)  # the pair's way to w, and on from there
+        tables.append(h)
     return np.array(tables), q
 
 
 def joined(h: States) -> States:
-    """The table with every detour that is shorter: the closure of $-\\log h$."""
+    r"""The table with every detour that is shorter, $h(s,g)=\max_w h(s,w)\,h(w,g)$, to the end."""
     return np.exp(-floyd_warshall(distance(h)))
 
 
