@@ -197,6 +197,44 @@ def test_a_far_waypoint_is_fast_first_and_biased_in_the_end():
     assert error[0.2, True][-1] < 0.3 * error[0.2, False][-1]
 
 
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000), lam=st.sampled_from([0.3, 0.95, 1.0]))
+def test_where_nothing_is_left_to_chance_stop_and_join_are_exact_in_one_sweep(seed, lam):
+    rng = np.random.default_rng(seed)
+    P = np.eye(6)[rng.integers(6, size=(6, 2))]
+    policy = rng.dirichlet([1, 1], size=6)
+    operator = method.waypoint_operator(P, policy, GAMMA, lam, 0.2, stop_at_goal=True)
+    tables, q = method.sweeps(operator, np.eye(6), 1, relax=True)
+    optimal = np.minimum(distances.optimal_successor_distance(P, GAMMA), 30)
+    learned = np.minimum(method.distance(tables[1]), 30)  # of no way, rounding may leave 1e-16
+    np.testing.assert_allclose(learned, optimal, atol=1e-9)
+    pairs = distances.optimal_pair_hitting_transform(P, GAMMA, start="next")
+    np.testing.assert_allclose(q, pairs, atol=1e-9)
+
+
+def test_errors_are_nats_added_after_each_sweep_and_spare_the_goal():
+    P, policy = world(7, states=4)
+    operator = method.waypoint_operator(P, policy, GAMMA, 0.5, 0.2)
+    nats = np.random.default_rng(0).normal(scale=0.3, size=(2, 4, 4))
+    nats[0, 0, 1] = -50.0  # no distance falls below zero
+    tables, q = method.sweeps(operator, far(4), 2, errors=nats)
+    h = far(4)
+    for n in range(2):
+        by_hand = operator @ h
+        d = -np.log(by_hand.max(axis=1)) + nats[n]
+        d[range(4), range(4)] = 0.0
+        h = np.exp(-np.maximum(d, 0.0))
+        np.testing.assert_allclose(tables[n + 1], h, atol=1e-12)
+    np.testing.assert_allclose(q, by_hand, atol=1e-12)
+    assert tables[1][0, 1] == 1.0
+
+
+def test_a_run_has_at_least_one_sweep():
+    P, policy = world(8)
+    with pytest.raises(ValueError, match="sweeps"):
+        method.sweeps(method.waypoint_operator(P, policy, GAMMA, 0.5, 0.2), far(5), 0)
+
+
 def test_joining_is_path_relaxation_of_distances():
     h = np.exp(-np.array([[0.0, 1, 9], [9, 0, 1], [9, 9, 0]]))
     joined = method.distance(method.joined(h))

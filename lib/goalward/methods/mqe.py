@@ -53,6 +53,8 @@ def waypoint_operator(
 ) -> Operator:
     r"""$\mathbb E[\gamma^k\,1(s_k=x)\mid s,a]$, without any cut-off: `[s, a, x]`.
 
+    Where nothing leads to a state, rounding may leave 1e-16 in place of zero.
+
     Args:
         policy: the behaviour, which acts from the second step on.
         stop_at_goal: the waypoint is the goal itself where the way meets it first: $k$ becomes
@@ -71,14 +73,14 @@ def waypoint_operator(
     # From the next state on: stop here with probability 1 - lambda, or pay a step and go on.
     if not stop_at_goal:
         further = (1 - lam) * np.linalg.inv(identity - lam * gamma * chain)
-        return gamma * P @ (p * identity + (1 - p) * further)
+        return np.maximum(0.0, gamma * P @ (p * identity + (1 - p) * further))
     operator = np.empty((*P.shape, len(P)))
     for g in range(len(P)):
         stop = np.where(identity[g] > 0, 1.0, 1 - lam)
         going_on = (identity[g] == 0)[:, None] * lam * gamma * chain
         further = np.linalg.solve(identity - going_on, np.diag(stop))
         operator[..., g] = gamma * P @ (p * identity + (1 - p) * further)
-    return operator
+    return np.maximum(0.0, operator)
 
 
 def empirical_operator(
@@ -145,7 +147,7 @@ def sweeps(
     h: States,
     number: int,
     relax: bool = False,
-    errors: Float[np.ndarray, "sweeps states goals"] | None = None,
+    errors: Float[np.ndarray, "number states goals"] | None = None,
 ) -> tuple[Float[np.ndarray, "sweeps states goals"], Pairs]:
     """The tables after 0, 1, … `number` sweeps, and the $q$ that the last one is made of.
 
