@@ -14,9 +14,9 @@
 # step between, again and again, and lets the triangle inequality do the rest. It calls this
 # **multistep quasimetric estimation (MQE)**.
 #
-# Before this you should have read [Offline quasimetrics](tmd.ipynb), which looks one step ahead.
-# Symbols are those of the [notation page](../0_start/notation.ipynb). Reading takes about 45 minutes,
-# running less than a minute on a laptop. Afterwards you can
+# You need [temporal metric distillation](tmd.ipynb) (TMD), which looks one step ahead. Symbols are
+# those of the [notation page](../0_start/notation.ipynb), with two exceptions that are said where they
+# come. Reading takes about 45 minutes, running less than a minute on a laptop. Afterwards you can
 #
 # - write the multistep backup as one equation, and name the two methods at its ends;
 # - say what a longer look gains in speed and loses in truth, with numbers;
@@ -105,7 +105,7 @@ here.show(
 # ## One equation with two ends
 #
 # As in the chapters before, a distance $d$ is measured in nats, and averages are taken of
-# $h(s,g)=e^{-d(s,g)}$, which is a probability (of meeting the goal before a clock with discount
+# $h(s,g)=e^{-d(s,g)}$ (not steps, as on the notation page), which is a probability (of meeting the goal before a clock with discount
 # $\gamma$ stops), and never of $d$ itself. $q(s,a,g)=e^{-d((s,a),g)}$ is the same with the first
 # action given. The exact one obeys
 #
@@ -124,7 +124,7 @@ here.show(
 #
 # In words: pay for the $k$ steps that were walked, $\gamma^k$, then believe what the table says about
 # where they led. The average $\mathbb E_\beta$ is over $k$ and over what the walker did. The two dials
-# are $\lambda$, how far (on average $1/(1-\lambda)$ steps: 20 for 0.95), and $p$, the share of
+# are $\lambda$, how far (on average $1/(1-\lambda)$ steps: 20 for 0.95), and $p$, here the share of
 # single steps. One application of (1) to all states, actions and goals is a **sweep**.
 #
 # - $p=1$, or $\lambda=0$: single steps only. That is value iteration. A walk of ten steps takes ten
@@ -368,7 +368,7 @@ print(
 # sweep as well. Where joining is perfect and nothing is left to chance, nobody needs to look ahead.
 #
 # One corridor proves little, above all one without chance. The second world is the teleport grid of
-# [the chapter before](tmd.ipynb): 21 cells, four moves that go astray one time in ten, a corner from
+# [the chapter on TMD](tmd.ipynb): 21 cells, four moves that go astray one time in ten, a corner from
 # where every action jumps to one of two other corners, a random walker, and $\gamma=0.9$.
 
 # %%
@@ -1047,8 +1047,8 @@ here.conclude()
 # ```
 #
 # The paper's success in percent (mean of five tasks, eight seeds, four for pixels; the
-# colossal maze is the authors' own). TMD is [the chapter before](tmd.ipynb), CMD
-# [the one before that](temporal_distances.ipynb); CRL is
+# colossal maze is the authors' own). TMD and CMD have [their](tmd.ipynb)
+# [chapters](temporal_distances.ipynb); CRL is
 # [contrastive RL](../1_predicting_the_future/contrastive_rl.ipynb); QRL finds shortest paths by
 # constrained optimisation of a quasimetric; HIQL acts through subgoals of a value learned by
 # implicit Q-learning, GCIQL directly on it; both stand in [OGBench](
@@ -1088,7 +1088,7 @@ here.conclude()
 #
 # ## Where to go from here
 #
-# - [Offline quasimetrics](tmd.ipynb) looks one step ahead and proves where that ends.
+# - [Temporal metric distillation](tmd.ipynb) looks one step ahead and proves where that ends.
 # - [Horizon generalization](horizon_generalization.ipynb) joins measured distances: there the
 #   measurements count first visits, which is the stop of this chapter.
 #
