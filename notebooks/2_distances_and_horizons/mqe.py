@@ -277,8 +277,8 @@ ax.set_ylim(1e-2, 30)
 for name, x, y in (
     ("one step", 8, 16.5),
     ("λ = 0.5", 1.1, 7.6),
-    ("λ = 0.9", 9, 1.08),
-    ("λ = 0.95", 9, 2.75),
+    ("λ = 0.9", 24, 1.06),
+    ("λ = 0.95", 19, 2.6),
 ):
     ax.text(x, y, name, color=figures.COLORS[look[name]])
 ax.text(1.05, 0.35, "dashed:\nstops at the goal", color=figures.COLORS["muted"])
