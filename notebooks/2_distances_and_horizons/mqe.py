@@ -1047,13 +1047,13 @@ here.conclude()
 #    and last longer; this is the weakest point of our explanation.
 # 3. **Dials.** $\lambda=0.95$, $p=0.2$, $\gamma=0.99$ (0.995 in long tasks) there, best of 16 settings
 #    on one task. Here $\gamma=0.98$ and, without the stop, the best look is 2 to 3 steps, not 20.
-# 4. **Stop.** In re-implementations the waypoint is clipped at the row's own goal. All other goals of
-#    the batch, 255 of 256, see it unclipped. Ours: never, or for all goals. We have not seen the
-#    authors' data loader.
+# 4. **Stop.** In re-implementations, ours for the benchmark included, the waypoint is clipped at the
+#    row's own goal, which carries half of the loss's weight. The other 255 goals of the batch see it
+#    unclipped. On this page: never, or for all goals. We have not seen the authors' data loader.
 # 5. **Maximum over actions.** The paper gets it from $d(s,(s,a))^2\to0$ and the network's triangle
 #    inequality. We take it directly; *join* is the rest of that inequality.
-# 6. **LINEX.** The paper's loss turns linear beyond $d-d'=5$ and gives pairs of the diagonal half of
-#    the weight extra. We use it without both. Beyond the turn the discount is lost: keep
+# 6. **LINEX.** The paper's loss turns linear beyond $d-d'=5$ and gives half of all weight to the
+#    rows' own goals. We use it without both. Beyond the turn the discount is lost: keep
 #    $-k\log\gamma<5$, that is $k<500$ for $\gamma=0.99$.
 # 7. **Acting.** There a policy network that is trained to minimise $d((s,a),g)$ and to resemble the
 #    recorded actions; here the best action, which has nothing to hold it to the recordings.
