@@ -57,9 +57,13 @@
 # | --- | --- | --- |
 # | $d(x,y)$ | quasimetric: the cost of getting from $x$ to $y$ | `d[x, y]` |
 # | $D$ | moves on a shortest path | `grid.distances` |
+# | $-\log\mathbb E[\gamma^{H(s,g)}]$ | successor distance, in nats; $H(s,g)$ is the step of the first visit | `successor_distance(P, policy, gamma)` |
+# | $c(g)$ | potential: what a critic adds to minus a distance | `potential` |
 # | $\min_w d(s,w)+d(w,g)$ | path relaxation: the best detour | `min_plus(d, d)` |
 # | $h(s,g)$ | expected steps to first reach $g$ under a policy | `hitting_times(P, policy)` |
 # | $\beta$ | how sharply a policy prefers near over far, $\pi\propto e^{-\beta d}$ | `beta` |
+# | $\mathcal I$, $\mathcal T$, $\mathcal P^*$ | rules for distances over states and pairs: choosing is free, one step backed up, no detour is shorter | `action_invariance`, `one_step_backup`, `floyd_warshall` |
+# | $D_T(d,d')=e^{d-d'}-d$ | loss whose mean is least where $e^{-d}$ is the mean of $e^{-d'}$ | `linex` |
 #
 # ## Conventions
 #
@@ -80,8 +84,9 @@
 #   with two axes of those names.
 # - **Seeds first:** what is trained with several seeds has a leading axis for them.
 # - **Letters with two jobs.** $c$ is an arbitrary function of the anchor in InfoNCE, the size of a
-#   representation in interpolation, and a radius in horizon generalization; $\beta$ is a policy where it
-#   takes arguments, a sharpness where it does not; $\tau$ scales cosines in the unconscious learner
+#   representation in interpolation, a radius in horizon generalization, and a potential where it takes
+#   a goal; $H$ is a random step where it takes a state and a goal; $\beta$ is a policy where it takes
+#   arguments, a sharpness where it does not; $\tau$ scales cosines in the unconscious learner
 #   and is a threshold on the analysis page; $\alpha$ sharpens a policy's weights in OGBench. A chapter
 #   says which it means.
 #

@@ -635,6 +635,8 @@ here.show(
 # several do) arrives within 40 steps.
 
 # %%
+from goalward.evaluation.actions import strictly_right
+
 cross = np.zeros((9, 9), dtype=bool)
 cross[4], cross[:, 4] = True, True
 streets = Grid(cross)
@@ -661,7 +663,7 @@ def scores(d):
     chosen = paths.greedy_actions(d, after).astype(float)
     policy = chosen / chosen.sum(axis=-1, keepdims=True)
     arrives = paths.success_within(policy, after, 40)
-    right = method.strictly_right(d, after, steps_to)
+    right = strictly_right(d, after, steps_to)
     return right[held_out].mean(), arrives[held_out].mean()
 
 

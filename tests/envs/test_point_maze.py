@@ -103,6 +103,15 @@ def test_success_reward_and_truncation():
     assert not state.terminated
 
 
+@pytest.mark.parametrize(
+    ("goal", "reached"), [((4.0, 4.5), True), ((4.0, 4.51), False), ((4.4, 4.4), False)]
+)
+def test_success_is_within_the_euclidean_reach_its_rim_included(goal, reached):
+    assert bool(PointMaze(OPEN, reach=0.5).at(jnp.array([4.0, 4.0]), jnp.array(goal)).success) is (
+        reached
+    )
+
+
 def test_resets_cover_the_free_space_uniformly():
     env = PointMaze(GRID)
     states = jax.vmap(env.reset)(jax.random.split(jax.random.key(0), 20_000))
@@ -110,6 +119,8 @@ def test_resets_cover_the_free_space_uniformly():
         counts = np.bincount(np.asarray(env.cell(position)), minlength=GRID.states)
         assert len(counts) == GRID.states
         np.testing.assert_allclose(counts / counts.sum(), 1 / GRID.states, rtol=0.2)
+    same = np.mean(np.asarray(env.cell(states.observation) == env.cell(states.goal)))
+    assert same == pytest.approx(1 / GRID.states, rel=0.2)  # start and goal are independent
 
 
 def test_cell_numbers_are_the_grids_and_walls_are_minus_one():

@@ -77,6 +77,20 @@ def test_carry_is_each_episodes_own_and_keys_differ():
     assert len(np.unique(np.asarray(actions) % 10_000)) > 15
 
 
+def test_running_out_of_time_ends_an_episode_and_memory_is_handed_on():
+    class Timed(Counter):
+        def at(self, value, goal):
+            return super().at(value, goal).replace(truncated=value >= 6)
+
+    def more_each_time(observation, goal, carry, key):
+        return carry, carry + 1
+
+    starts = jax.vmap(Timed().at)(jnp.zeros(1, int), jnp.full(1, 100))
+    carry = jnp.ones(1, int)
+    out = rollouts(Timed(), more_each_time, starts, jax.random.key(0), 6, carry=carry)
+    np.testing.assert_array_equal(out.states.observation, [[0, 1, 3, 6, 6, 6, 6]])
+
+
 def test_action_and_world_draw_from_different_keys():
     class Random(Counter):
         def step(self, state, action, key):

@@ -16,7 +16,6 @@ from goalward.nets.mlp import MLP
 from goalward.nets.quasimetric import MRNCritic
 from goalward.protocol import Learner
 from goalward.tabular import distances, mdp, paths
-from goalward.tabular.grid import Grid
 from goalward.tabular.successor import state_successor_measure
 from goalward.training.loop import fresh_states, train
 
@@ -190,22 +189,6 @@ def test_distillation_by_loops_and_where_its_gradients_go():
     assert not got[1].any()
     assert not got[2].any()
     np.testing.assert_allclose(got[3], margin - above, rtol=1e-5)
-
-
-def test_an_action_is_right_if_it_alone_looks_best_and_leads_on():
-    corridor = Grid.open(1, 4)
-    D, after = corridor.distances, corridor.next_state
-    exact = method.strictly_right(D, after, D)
-    assert exact[~np.eye(4, dtype=bool)].all()
-    assert not exact.diagonal().any()  # staying ties with the walls above and below
-    assert not method.strictly_right(np.zeros((4, 4)), after, D).any()
-    assert not method.strictly_right(-D, after, D).any()
-    lured = D.copy()
-    lured[1, 3] = 5.0  # from 0 the way on looks long, so that staying wins, and ties
-    lured[0, 3] = 6.0
-    assert method.strictly_right(lured, after, D)[0, 3]
-    lured[0, 3] = 4.0
-    assert not method.strictly_right(lured, after, D)[0, 3]
 
 
 def test_a_potential_and_a_metric_hold_the_triangle_inequality_whatever_the_weights():

@@ -8,6 +8,7 @@ from flax import linen as nn
 
 from goalward.nets.critics import (
     EmbeddingCritic,
+    GoalTableCritic,
     InnerProductCritic,
     L2Critic,
     MLPCritic,
@@ -98,3 +99,21 @@ def test_an_inner_product_critic_multiplies_what_its_two_towers_say(eye):
     np.testing.assert_allclose(own, np.sum(phi * psi, axis=-1), rtol=1e-4)
     logits = critic.apply(params, (STATES, actions), futures[:4], method="pairwise")
     np.testing.assert_allclose(logits, phi @ psi[:4].T, rtol=1e-4, atol=1e-5)
+
+
+def test_a_goal_table_has_a_row_for_each_state_action_and_goal():
+    critic = GoalTableCritic(states=3, actions=2, goals=4)
+    table = jnp.arange(72.0).reshape(3, 2, 4, 3)
+    params = {"params": {"table": table.reshape(24, 3)}}
+    anchors = (jnp.array([2, 0, 1]), jnp.array([1, 1, 0]), jnp.array([3, 0, 2]))
+    futures = jnp.array([1, 2, 0])
+    own = critic.apply(params, anchors, futures)
+    np.testing.assert_array_equal(own, table[(*anchors, futures)])
+    logits = critic.apply(params, anchors, futures[:2], method="pairwise")
+    np.testing.assert_array_equal(logits, table[anchors][:, futures[:2]])
+    # With one policy the commanded goal is ignored.
+    alone = GoalTableCritic(states=3, actions=2)
+    params = {"params": {"table": table[:, :, 0].reshape(6, 3)}}
+    np.testing.assert_array_equal(
+        alone.apply(params, anchors, futures), table[anchors[0], anchors[1], 0, futures]
+    )

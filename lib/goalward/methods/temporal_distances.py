@@ -7,9 +7,8 @@ $f(g,g)-f(s,g)$ is one, the successor distance (exact tables: `goalward.tabular.
 
 In finite worlds `StateContrast` learns the logits of all pairs of states. Its critic may be a free
 table, a quasimetric less a potential (CMD-1: `PotentialCritic`), or anything else with `pairwise`.
-CMD-2 fits a quasimetric to the change of variables of a finished critic: `distillation`.
-
-Time 0 counts as a future throughout: else the diagonal speaks of coming back, not of being there.
+CMD-2 fits a quasimetric to the change of variables of a finished critic: `distillation`. Time 0
+counts as a future: else the diagonal speaks of coming back. `CMD` is CMD-1 as a benchmark's agent.
 """
 
 from collections.abc import Callable
@@ -20,9 +19,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Bool, Float, Int, Shaped
+from jaxtyping import Array, Float, Int, Shaped
 
+from goalward.baselines.goal_actor_critic import GoalActor
+from goalward.baselines.metric_actor_critic import MetricActorCritic
+from goalward.baselines.offline import apply_members, init_members
+from goalward.data.goal_mixtures import ValueBatch
+from goalward.data.goals import HindsightTransitions
 from goalward.data.sampling import geometric_offsets
+from goalward.losses.contrastive import symmetric_info_nce
 from goalward.protocol import (
     ADAM,
     Key,
@@ -33,9 +38,9 @@ from goalward.protocol import (
     gradient_step,
     initial_state,
 )
-from goalward.tabular import paths
 
 Table = Float[Array | np.ndarray, "states goals"]
+Rows = Shaped[Array, "batch ..."]
 
 
 def optimal_critic(
@@ -81,12 +86,11 @@ def distillation(
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     r"""CMD-2's loss in the metric, and the one in the dual weight $\lambda$, to be minimised too.
 
-    With targets $\hat d_{ij}=f(g_j,g_j)-f(s_i,g_j)$, held still: where a goal did follow a state,
-    the distance may not exceed the target; elsewhere it is pushed up to the target, no further,
-
-    $$\ell_+=\tfrac1B\sum_i(d_{ii}-\hat d_{ii})_+^2,\qquad
-    \ell_-=\tfrac1{B^2}\sum_{i\ne j}(\hat d_{ij}-d_{ij})_+^2,\qquad
-    \ell_++\ell_-/\lambda,\quad \lambda(\epsilon-\ell_+).$$
+    Where a goal did follow a state, the distance may not exceed the target
+    $\hat d_{ij}=f(g_j,g_j)-f(s_i,g_j)$; elsewhere it is pushed up to the target, no further: with
+    $\ell_+=\frac1B\sum_i(d_{ii}-\hat d_{ii})_+^2$ and
+    $\ell_-=\frac1{B^2}\sum_{i\ne j}(\hat d_{ij}-d_{ij})_+^2$ the losses are
+    $\ell_++\ell_-/\lambda$ and $\lambda(\epsilon-\ell_+)$.
 
     Args:
         logits: $f(s_i,g_j)$ of a contrastive critic.
@@ -104,8 +108,7 @@ def distillation(
 class PotentialCritic(nn.Module):
     r"""CMD-1: $f(s,g)=c(g)-d(s,g)$, a potential of the goal and a critic that is minus a metric.
 
-    With the potential the logits can fit $\log p_\gamma(g\mid s)-\log p(g)$, and since $d(g,g)=0$
-    in one way only: $c(g)=f(g,g)$ and $d$ the successor distance.
+    Since $d(g,g)=0$, the best logits fit only with $c(g)=f(g,g)$ and $d$ the successor distance.
     """
 
     critic: nn.Module
@@ -123,7 +126,7 @@ class StateContrast:
     """Contrastive learning in a world of few states: logits of all pairs, and counts of a batch.
 
     Attributes:
-        critic: a module with `pairwise(states, goals)`.
+        critic: with `pairwise(states, goals)`.
         features: what the critic sees of the numbers of the states, all at once.
         states: how many there are.
         gamma: futures lie a geometric number of steps ahead; renormalised at a walk's end.
@@ -185,12 +188,63 @@ class StateContrast:
         return gradient_step(self.loss, state, batch, key, self.transform)
 
 
-def strictly_right(
-    d: Float[np.ndarray, "states goals"],
-    next_state: Int[np.ndarray, "states actions"],
-    distances: Float[np.ndarray, "states goals"],
-) -> Bool[np.ndarray, "states goals"]:
-    """Whether one action alone looks best to `d`, and lies on a shortest path by `distances`."""
-    chosen = paths.greedy_actions(d, next_state)
-    right = paths.greedy_actions(distances, next_state)
-    return (chosen.sum(-1) == 1) & (chosen & right).any(-1)
+@dataclass(frozen=True, kw_only=True)
+class CMD(MetricActorCritic):
+    r"""The agent, in OGBench's frame: goals are futures of the row's own trajectory.
+
+    Both ends of a distance are a state and an action, and one encoder reads both: a goal comes
+    with the recorded action $a'$ of another row, which says nothing of the goal.
+
+    The paper's critic has a potential, and `symmetric_info_nce` for its loss. The authors' version
+    for OGBench has none, and `goalward.losses.logistic.all_pairs_nce`. In both, logits are divided
+    by the square root of the encodings' size: a metric that is `scaled`. Offsets of goals start
+    at 1 here as in that version, while in the paper's derivation the present counts too.
+
+    Attributes:
+        potential: a Linen module from goals to one number, $c$; each copy of the metric has its
+            own.
+        contrast: the loss of the table of logits.
+    """
+
+    potential: nn.Module | None = None
+    contrast: Callable[[Array], Array] = symmetric_info_nce
+
+    def init_params(self, key: Key, example: HindsightTransitions) -> dict[str, Params]:
+        """Parameters under "actor", "critic" and, where there is one, "potential"."""
+        key_actor, key_critic, key_potential = jax.random.split(key, 3)
+        start = example.state, example.action
+        there = with_anothers_action(example.goal, example.action)
+        params = GoalActor.init_params(self, key_actor, example) | {
+            "critic": init_members(self.critic, key_critic, self.ensemble, start, there)
+        }
+        if self.potential is None:
+            return params
+        potential = init_members(self.potential, key_potential, self.ensemble, example.goal)
+        return params | {"potential": potential}
+
+    def critic_loss(
+        self, params: Params, state: LearnerState, batch: HindsightTransitions, key: Key
+    ) -> Float[Array, ""]:
+        r"""The contrast of $c(g_j)-d((s_i,a_i),(g_j,a'_j))$, for rows $i$ and goals $j$."""
+        there = with_anothers_action(batch.goal, batch.action)
+        logits = -self.distances(params, (batch.state, batch.action), there)
+        if self.potential is not None:
+            c = apply_members(self.potential, params["potential"], batch.goal)
+            logits += jnp.swapaxes(c, 1, 2)  # (members, goals, 1): one number a column
+        return jnp.mean(jax.vmap(self.contrast)(logits))
+
+    def extract(self, params: Params, batch: HindsightTransitions, key: Key) -> Float[Array, ""]:
+        r"""The actor's loss on $-d((s,\mu(s,g)),(g,a'))$; the potential has no say in it."""
+        assert isinstance(batch, ValueBatch)
+        goal, held = batch.actor_goal, jax.lax.stop_gradient(params)
+        action, log_prob = self.propose(params, batch.state, goal, key, 0.0)
+        there = with_anothers_action(goal, batch.action)
+        q = self.value(held, batch.state, action, there)
+        return self.actor_loss(
+            q, log_prob, self.data_log_prob(params, batch), self.bc, self.entropy
+        )
+
+
+def with_anothers_action(goal: Rows, action: Rows) -> tuple[Rows, Rows]:
+    """Each goal with the action of the row before."""
+    return goal, jnp.roll(action, 1, axis=0)
