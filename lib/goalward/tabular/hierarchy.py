@@ -69,15 +69,16 @@ def comparison_errors(
     share in which the further one has the larger value. Entry $d$ is the mean over all such pairs;
     NaN where there are none. Equal values count half.
     """
-    lost, compared = np.zeros(int(distances.max()) + 1), np.zeros(int(distances.max()) + 1)
+    size = int(distances.max()) + 1
+    lost, compared = np.zeros(size), np.zeros(size)
     for row in distances:
         ahead = np.flatnonzero(row == steps)
-        for g in np.flatnonzero(row >= steps):
-            gain = row[g] - distances[ahead, g]
-            nearer, further = ahead[gain == steps], ahead[gain == -steps]
-            margin = values[nearer, g][:, None] - values[further, g][None, :]
-            lost[int(row[g])] += (margin < 0).sum() + (margin == 0).sum() / 2
-            compared[int(row[g])] += margin.size
+        gain = row - distances[ahead]
+        pairs = (gain == steps)[:, None] & (gain == -steps)[None]  # [nearer, further, goal]
+        margin = values[ahead][:, None] - values[ahead][None]
+        wrong = (margin < 0) + (margin == 0) / 2
+        lost += np.bincount(row.astype(int), (pairs * wrong).sum(axis=(0, 1)), size)
+        compared += np.bincount(row.astype(int), pairs.sum(axis=(0, 1)), size)
     unknown = np.full_like(lost, np.nan)
     return np.divide(lost, compared, out=unknown, where=compared > 0)
 
