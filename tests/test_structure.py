@@ -128,15 +128,9 @@ def test_planted_mistakes_still_fit_the_library() -> None:
         assert all((ROOT / test.partition("::")[0]).is_file() for test in mutation.tests)
 
 
-<<<<<<< HEAD
-AHEAD = ()
-"""Methods that came before their chapters, because the benchmark trains them: HIQL is one of its
-six reference agents. Whoever writes such a chapter takes its slug out."""
-=======
-AHEAD = ("hiql", "temporal_distances", "tmd", "mqe")
+AHEAD = ("temporal_distances", "tmd", "mqe")
 """Methods that came before their chapters, because the benchmark trains them. Whoever writes such
 a chapter takes its slug out."""
->>>>>>> main
 
 
 def test_claims_live_in_one_place_a_slug() -> None:

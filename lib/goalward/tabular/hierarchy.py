@@ -122,8 +122,7 @@ def hindsight_counts(
         np.add.at(flat, (s, a), random * anywhere)
         np.add.at(low, (s, a, furthest), random)
         np.add.at(ahead, (s, furthest), random)
-    for s in range(n):
-        high[s] += ahead[s][:, None] * anywhere
+    high += ahead[:, :, None] * anywhere
     return HindsightCounts(flat, high, low)
 
 
