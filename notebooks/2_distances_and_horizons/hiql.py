@@ -85,7 +85,7 @@ def noisy_value(sigma, seed):
 
 
 def flat_and_two_levels(V, k):
-    """The move for each state and goal: greedy for the goal, and for the best subgoal."""
+    """Moves for each state and goal: greedy for the goal, for the best subgoal."""
     flat = hierarchy.best_action(V, f)
     subgoal = hierarchy.best_subgoal(V, D, k)
     return flat, hierarchy.through(subgoal, flat)
@@ -334,7 +334,7 @@ print(f"largest gain over 295 settings: {best_gain:.1e}")
 
 # %%
 def frozen_line(sigma, k, draws, T=50, start=60, n=160):
-    """Does a greedy walker arrive? One frozen table of values for each draw: (draws,)."""
+    """Does a greedy walker arrive? One frozen table a draw: (draws,)."""
     goal, places = start - T, np.arange(n)
     gap = np.abs(places[:, None] - places)
     V = -gap * (1 + sigma * np.random.default_rng(1).normal(size=(draws, n, n)))
@@ -354,7 +354,7 @@ for sigma in (0.02, 0.05, 0.1):
     # Subgoals beyond the goal: one level.
     frozen[sigma] = {j: frozen_line(sigma, j, size.line_draws) for j in (5, 7, 10)}
     frozen[sigma]["one level"] = frozen_line(sigma, 10**6, size.line_draws)
-    print(f"σ={sigma}", {j: float(a.mean().round(2)) for j, a in frozen[sigma].items()})
+    print(f"σ={sigma}", {j: float(a.mean()) for j, a in frozen[sigma].items()})
 
 # %% [markdown]
 # Frozen noise is crueller: 5% stop every flat walker, and 10% most of the two-level ones, where
@@ -464,11 +464,13 @@ right.invert_yaxis()
 right.set(xlabel="success, far pairs, σ = 0.04", xlim=(0, 1.15))
 here.show(
     fig,
-    alt="Left: success against sigma; two levels stay near one at 0.04, where one level "
+    alt="Left: success against sigma; two levels stay near one at 0.04, where one "
+    "level "
     "has fallen, and fall at 0.08. Right: bars. "
     + "; ".join(f"{n} {v:.2f}" for n, v in _bars.items()),
     caption="Frozen noise in the maze. Left: mean and 95% interval over tables. Right, "
-    "at σ = 0.04: either level with exact values, one level with the best softness, and "
+    "at σ = 0.04: either level with exact values, one level with the best softness, "
+    "and "
     "noise of the same overall size that does not grow with the distance.",
 )
 
@@ -769,10 +771,13 @@ _end = {
 here.show(
     fig,
     alt="Success against updates of the value. Left, at beta 3: two levels above one "
-    f"at every stop; at the last one {_end['two']:.2f} against {_end['one']:.2f}. Dotted "
-    "curves, acting greedily, lie lower and further apart. Right, each at its best beta: "
+    f"at every stop; at the last one {_end['two']:.2f} against {_end['one']:.2f}. "
+    "Dotted "
+    "curves, acting greedily, lie lower and further apart. Right, each at its best "
+    "beta: "
     "the curves are closer, at the first stop equal.",
-    caption="The same learned values, one level and two (ρ = 0.3), mean and 95% interval "
+    caption="The same learned values, one level and two (ρ = 0.3), mean and 95% "
+    "interval "
     "over seeds. Dotted: the likeliest action in place of a draw. With the exact value "
     "(dashed) both succeed. Right: β chosen for each method at each stop; at the first "
     "it is 0, plain imitation, for both.",
@@ -840,8 +845,10 @@ for updates in (middle, done):
         f"{updates} updates: slope of the far values over the true one", slope.round(2)
     )
     print(
-        f"{updates} updates: errors of neighbours correlate {np.mean(alike):.2f}; relative "
-        f"error {spread:.2f}, for which the formula says at {at_25} steps {told[0]:.2f} and "
+        f"{updates} updates: errors of neighbours correlate {np.mean(alike):.2f}; "
+        "relative "
+        f"error {spread:.2f}, for which the formula says at {at_25} steps "
+        f"{told[0]:.2f} and "
         f"{told[1]:.2f} further ahead; found {found[0]:.2f} and {found[1]:.2f}"
     )
 
@@ -871,13 +878,17 @@ here.show(
     fig,
     alt="Three panels of comparisons lost against distance. Drawn noise lies on the "
     "formula's curves, for neighbours above those for states further ahead. The "
-    "half-learned value loses about two fifths of the far comparisons of neighbours, and "
+    "half-learned value loses about two fifths of the far comparisons of neighbours, "
+    "and "
     "further ahead between none and all, depending on the seed. The value at the end "
     "loses more with the distance, further ahead later than between neighbours.",
     caption="Left: drawn noise in the maze (dots) follows the line's formula (curves). "
-    "Middle and right: learned values, each seed (thin) and the mean (thick). Halfway the "
-    "longer look at far goals is right in some seeds and wrong in others, as a whole. At "
-    "the end, in four seeds of five, it errs later, and less, than the look at neighbours.",
+    "Middle and right: learned values, each seed (thin) and the mean (thick). "
+    "Halfway the "
+    "longer look at far goals is right in some seeds and wrong in others, as a "
+    "whole. At "
+    "the end, in four seeds of five, it errs later, and less, than the look at "
+    "neighbours.",
 )
 
 # %% [markdown]
@@ -927,7 +938,8 @@ def frame(sigma, k):
 def describe(sigma, k):
     one, two = (method.chain_success(50, sigma, 300, j)[[150, 300]] for j in (None, k))
     return (
-        f"Sigma {sigma}, k {k}. Wrong choices: one level {method.p_wrong(50, sigma):.2f}, "
+        f"Sigma {sigma}, k {k}. Wrong choices: one level "
+        f"{method.p_wrong(50, sigma):.2f}, "
         f"high level {method.p_wrong(50, sigma, k):.2f}, low level "
         f"{method.p_wrong(k, sigma):.2f}. Arrived after 150 and 300 steps: one level "
         f"{one[0]:.2f} and {one[1]:.2f}, two levels {two[0]:.2f} and {two[1]:.2f}."
@@ -963,7 +975,8 @@ here.claim(
 )
 here.claim(
     "plus_one",
-    "High level at T = 10, k = 5, σ = 0.5 (0.0786 if the 1 under the root is forgotten)",
+    "High level at T = 10, k = 5, σ = 0.5 (0.0786 if the 1 under the root is "
+    "forgotten)",
     paper="—",
     measured=method.p_wrong(10, 0.5, 5),
     bound="in [0.1029, 0.1031]",
@@ -1063,18 +1076,23 @@ _later = list(learned)[2]
 _sharp = results[0.3, middle, 10].mean(axis=0)
 _why = {
     "gap_anywhere": "The direction holds, the size does not, and the size is one of "
-    f"choice: at β = 10 the difference is {_sharp[1] - _sharp[0]:.2f}, with each method at "
-    "its best β it is smaller (Figure 5). How much one level loses depends on how much it "
+    f"choice: at β = 10 the difference is {_sharp[1] - _sharp[0]:.2f}, with each "
+    "method at "
+    "its best β it is smaller (Figure 5). How much one level loses depends on how "
+    "much it "
     "trusts a bad value.",
-    "cloning_anywhere": "The seeds differ in how far their values have come after so few "
+    "cloning_anywhere": "The seeds differ in how far their values have come after so "
+    "few "
     "updates (the printed correlations). At the next stop the difference is "
     f"{(results[0.3, _later, 3] - results[0.3, _later, 0])[:, 1].mean():.2f}.",
     "gap_futures": "Imitation of futures alone knows nothing of pairs that never "
     "occurred. With the exact value two levels reach "
-    f"{results[0.0, 'exact', 3][:, 1].mean():.2f}, so there is little room above what one "
+    f"{results[0.0, 'exact', 3][:, 1].mean():.2f}, so there is little room above "
+    "what one "
     "level has already.",
     "cloning_futures": "As the row above: cloning has "
-    f"{results[0.0, middle, 0][:, 1].mean():.2f}, and even the exact value gives no more "
+    f"{results[0.0, middle, 0][:, 1].mean():.2f}, and even the exact value gives no "
+    "more "
     f"than {results[0.0, 'exact', 3][:, 1].mean():.2f}.",
 }
 for _rho, _told in (
