@@ -47,6 +47,7 @@
 # | $\alpha$ | step size | `learning_rate` |
 # | $B$ | number of examples in a batch | `batch` (its leading axis) |
 # | $w$ | importance weight: how much an example counts | `weights` |
+# | $\kappa$ | expectile: how much more the better outcomes count, $\frac12$ for the mean | `kappa` |
 # | $\mathrm{sg}(\cdot)$ | stop-gradient: the value, treated as a constant | `jax.lax.stop_gradient` |
 # | $\mathrm{CE}$ | softmax cross entropy | in `info_nce`, `td_info_nce` |
 # | | source of randomness, split and passed on by hand | `key` |
