@@ -66,5 +66,5 @@ def best_fit(
     features: Float[np.ndarray, "states features"],
     values: Float[np.ndarray, " states"],
 ) -> Float[np.ndarray, " features"]:
-    r"""The weights $\theta$ whose values $\Phi\theta$ are nearest in mean square: the projection."""
+    r"""The weights $\theta$ whose values $\Phi\theta$ are nearest in mean square."""
     return np.asarray(np.linalg.lstsq(features, values, rcond=None)[0])
