@@ -113,13 +113,13 @@ class SHARSA(OfflineActor):
         told = (batch.state, batch.value_subgoal), batch.goal
         q = jax.nn.sigmoid(apply_members(self.critic, target_params["critic"], *told))
         v = self.value.apply(params["value"], batch.state, batch.goal)
-        return jnp.mean(cross_entropy(v, self.aggregate(q, axis=0)))  # type: ignore[arg-type]
+        return jnp.mean(cross_entropy(jnp.asarray(v), self.aggregate(q, axis=0)))
 
     def critic_loss(self, params: Params, batch: NStepBatch) -> Float[Array, ""]:
         r"""$Q_j(s,w,g)$ follow $\gamma^{\tilde n}$ if $g$ is reached, else
         $\gamma^{\tilde n}V(w,g)$."""
         held = jax.lax.stop_gradient(params["value"])
-        v = jax.nn.sigmoid(self.value.apply(held, batch.value_next, batch.goal))  # type: ignore
+        v = jax.nn.sigmoid(jnp.asarray(self.value.apply(held, batch.value_next, batch.goal)))
         target = batch.reward + self.gamma**batch.steps * batch.mask * v
         told = (batch.state, batch.value_subgoal), batch.goal
         q = apply_members(self.critic, params["critic"], *told)

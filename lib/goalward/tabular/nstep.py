@@ -53,10 +53,10 @@ def linear_nstep_fixed_point(
     """
     if n < 1:
         raise ValueError(f"n must be at least 1, not {n}")
-    returns, ahead = np.zeros(len(chain)), np.eye(len(chain))
-    for k in range(n):
-        returns += gamma**k * (ahead @ reward)
-        ahead = ahead @ chain
+    returns = np.zeros(len(chain))
+    for _ in range(n):
+        returns = reward + gamma * (chain @ returns)
+    ahead = np.linalg.matrix_power(chain, n)
     tested = (features if weights is None else features * weights[:, None]).T
     matrix = tested @ (features - gamma**n * (ahead @ features))
     return np.asarray(np.linalg.solve(matrix, tested @ returns))

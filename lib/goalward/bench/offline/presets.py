@@ -37,11 +37,14 @@ from goalward.bench.offline.tuning import (
     crop,
     gamma,
     imitation,
+    sharsa,
     subgoal_steps,
 )
 from goalward.losses.logistic import all_pairs_nce
 from goalward.methods.hiql import HIQL
+from goalward.methods.sharsa import SHARSA
 from goalward.nets.critics import InnerProductCritic
+from goalward.nets.flow import VelocityField
 from goalward.nets.images import EarlyFusion, ImpalaEncoder, LateFusion, Reading
 from goalward.nets.normalized import GoalValue, NormalizedMLP, ScaledInnerProductCritic
 from goalward.nets.plain_policies import CategoricalPolicy, UnitGaussianPolicy
@@ -219,6 +222,16 @@ def _stable_contrastive_rl(name: Name, options: Options) -> Agent:
     )
 
 
+def _sharsa(name: Name, options: Options) -> Agent:
+    return SHARSA(
+        high_actor=VelocityField(options.hidden),
+        value=GoalValue(options.hidden),
+        critic=GoalValue(options.hidden),
+        actions=options.action,
+        **_shared(name, options) | sharsa(name) | {"actor": VelocityField(options.hidden)},
+    )
+
+
 @dataclass(frozen=True)
 class Preset:
     """A method in the benchmark.
@@ -244,6 +257,7 @@ METHODS = {
     "stable_contrastive_rl": Preset(_stable_contrastive_rl, ("ddpg_bc",)),
     "c_learning": Preset(partial(_contrastive, OfflineCLearning), ("ddpg_bc",)),
     "td_infonce": Preset(partial(_contrastive, OfflineTDInfoNCE), ("ddpg_bc",)),
+    "sharsa": Preset(_sharsa),
 }
 
 
