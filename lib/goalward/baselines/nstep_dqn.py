@@ -46,8 +46,17 @@ class Lock:
 
 
 def lock(rng: np.random.Generator, length: int, bits: int, n: int, tau: float = 0.01) -> Lock:
-    """A lock of random combination, each state told by random signs; the expert errs by 10 %."""
-    codes = rng.choice([-1.0, 1.0], size=(length, bits)).astype(np.float32)
+    """A lock of random combination, each state told by random signs; the expert errs by 10 %.
+
+    No two states have the same signs: they could not be told apart.
+
+    Raises:
+        ValueError: there are more states than ways to set that many signs.
+    """
+    if length > 2**bits:
+        raise ValueError(f"{bits} signs tell at most {2**bits} states apart, not {length}")
+    numbers = rng.choice(2**bits, size=length, replace=False)
+    codes = (2.0 * (numbers[:, None] >> np.arange(bits) & 1) - 1).astype(np.float32)
     right = rng.integers(2, size=length)
     return Lock(codes, right, np.int32(n), np.float32(tau), np.float32(0.1))
 
