@@ -14,6 +14,7 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Float
 
+from goalward.data.goals import Items
 from goalward.protocol import (
     ADAM,
     Key,
@@ -38,11 +39,11 @@ class Lock:
         errors: how often the expert that goes on after the first action is wrong.
     """
 
-    codes: Array
-    right: Array
-    n: Array
-    tau: Array
-    errors: Array
+    codes: Items
+    right: Items
+    n: Items
+    tau: Items
+    errors: Items
 
 
 def lock(rng: np.random.Generator, length: int, bits: int, n: int, tau: float = 0.01) -> Lock:

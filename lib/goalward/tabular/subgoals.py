@@ -16,11 +16,12 @@ Table = Float[np.ndarray, "states goals"]
 def arrival_values(
     states: Walks, n_states: int, n: int, gamma: float, sweeps: int, end_is_success: bool = False
 ) -> Table:
-    r"""$V(s,g)$ of the walks' own behaviour, by sweeps of backups of $n$ steps, from zero.
+    r"""$V(s,g)$ of the walks' own behaviour, by sweeps of backups of $n$ steps.
 
     The mean over visits of $s$ of $\gamma^j$ if $g$ is first met $j<n$ steps later ($j=0$ at $g$
     itself), else of $\gamma^{\tilde n}V(w,g)$ with $w$ the state $\tilde n$ steps later: $n$, or
-    fewer where the walk ends. A walk's last state has no step to take and is not backed up.
+    fewer where the walk ends. A walk's last state has no step to take and is not backed up. Sweeps
+    begin with 1 at the goal itself and 0 elsewhere.
 
     Args:
         states: (walks, time) equally long.
@@ -45,7 +46,7 @@ def arrival_values(
     met, taken, after = met.reshape(-1, n_states)[order], taken.ravel()[order], after.ravel()[order]
     paid = np.add.reduceat(np.where(met >= 0, gamma ** np.maximum(met, 0), 0.0), first, axis=0)
     onward = np.where(met >= 0, 0.0, gamma ** taken[:, None])
-    V = np.zeros((n_states, n_states))
+    V = np.eye(n_states)
     for _ in range(sweeps):
         V[visited] = (paid + np.add.reduceat(onward * V[after], first, axis=0)) / count
     return V
