@@ -86,17 +86,24 @@ def test_the_hindsight_critic_by_hand():
         critic=EmbeddingCritic(3, 2, 4), actor=None, actions=2, gamma=0.9, random_goals=0.34,
         reached=lambda achieved, goal: (achieved == goal).astype(jnp.float32),
     )  # fmt: skip
-    state, batch = with_other_target(agent), discrete_batch()
+    batch = discrete_batch().replace(goal=jnp.array([2, 0, 1]))
+    state = agent.init(jax.random.key(0), batch)
+    # Of the two values that bootstrap, one lies inside (0, 1) and one above.
+    other = jax.tree.map(lambda leaf: 1.3 * jnp.abs(jnp.roll(leaf, 1, axis=1)), state.params)
+    state = state.replace(target_params=other)
     q = [tables(state.params, k) for k in range(2)]
     slow = np.minimum(*(tables(state.target_params, k) for k in range(2)))
-    goals = [0, 2, 0]  # the first row's goal is the last row's
+    goals = [1, 0, 1]  # the first row's goal is the last row's
+    low, high = sorted([slow[2, :, 0].max(), slow[0, :, 1].max()])
+    assert 0.1 < low < 0.9 < 1.1 < high, (low, high)
     total = 0.0
     for s, a, after, g in zip([0, 1, 2], [1, 0, 1], [1, 2, 0], goals, strict=True):
         reward = float(after == g)
         wanted = reward + 0.9 * (1 - reward) * np.clip(slow[after, :, g].max(), 0, 1)
         total += sum((q[k][s, a, g] - wanted) ** 2 for k in range(2)) / 6
-    loss, _ = agent.loss(state.params, state, batch, jax.random.key(1))
-    assert loss == pytest.approx(total, rel=1e-5)
+    for seed in range(6):  # the best next action, whatever the key
+        loss, _ = agent.loss(state.params, state, batch, jax.random.key(seed))
+        assert loss == pytest.approx(total, rel=1e-5)
 
 
 @pytest.mark.parametrize("seed", range(3))

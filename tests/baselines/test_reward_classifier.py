@@ -79,3 +79,5 @@ def test_batches_hold_what_they_say(data):
     batch = learner.batch((recordings, 2 * examples), jax.random.key(0))
     np.testing.assert_allclose(batch.example.mean(axis=0), 2 * COUNTS / 10, atol=0.1)
     np.testing.assert_allclose(batch.recorded.mean(axis=0), RECORDED / 100, atol=0.05)
+    drawn = [learner.batch(data, jax.random.key(seed)).example for seed in (0, 1)]
+    assert (drawn[0] != drawn[1]).any()  # drawn, not walked through

@@ -31,6 +31,39 @@ def test_offsets_have_the_stated_distribution(length, gamma, tail):
     np.testing.assert_allclose(frequency, expected, atol=5 * 0.5 / np.sqrt(draws))
 
 
+@pytest.mark.parametrize("tail", ["renormalise", "clip"])
+@pytest.mark.parametrize(("length", "gamma"), [(0, 0.9), (3, 0.5), (7, 0.9)])
+def test_with_the_present_as_a_future_offsets_begin_at_zero(length, gamma, tail):
+    draws = 60_000
+    lengths = jnp.full(draws, length)
+    offsets = sampling.geometric_offsets(jax.random.key(length), lengths, gamma, tail, first=0)
+    frequency = np.bincount(np.asarray(offsets), minlength=length + 1) / draws
+    expected = offset_probabilities(length + 1, gamma, tail)  # one more, and one step earlier
+    np.testing.assert_allclose(frequency, expected, atol=5 * 0.5 / np.sqrt(draws))
+
+
+def test_pairs_may_hold_the_present():
+    rows = np.arange(40).reshape(4, 10)
+    data = trajectories.from_trajectories(rows, rows)
+    now, future = sampling.future_pairs(data, jax.random.key(3), 60_000, 0.8, first=0)
+    ahead = np.asarray(future - now)[np.asarray(now) % 10 == 7]
+    frequency = np.bincount(ahead, minlength=3) / len(ahead)
+    expected = offset_probabilities(3, 0.8, "renormalise")
+    np.testing.assert_allclose(frequency, expected, atol=0.03)
+
+
+@pytest.mark.parametrize(
+    ("length", "lam", "single"), [(1, 0.9, 0.2), (6, 0.8, 0.3), (4, 0.0, 0.5), (9, 0.9, 0.0)]
+)
+def test_waypoints_are_geometric_clipped_and_some_single_steps(length, lam, single):
+    draws = 60_000
+    offsets = sampling.waypoint_offsets(jax.random.key(7), jnp.full(draws, length), lam, single)
+    frequency = np.bincount(np.asarray(offsets), minlength=length + 1)[1:] / draws
+    expected = (1 - single) * offset_probabilities(length, lam, "clip")
+    expected[0] += single
+    np.testing.assert_allclose(frequency, expected, atol=5 * 0.5 / np.sqrt(draws))
+
+
 def test_the_tails_differ_and_renormalising_is_biased_towards_the_present():
     lengths = jnp.full(20_000, 5)
     mean = {
@@ -79,6 +112,8 @@ def test_fixed_strides_are_uniform_over_all_that_fit():
 def test_bad_arguments_are_refused():
     with pytest.raises(ValueError, match="tail"):
         sampling.geometric_offsets(jax.random.key(0), jnp.ones(2, int), 0.9, "drop")
+    with pytest.raises(ValueError, match="first"):
+        sampling.geometric_offsets(jax.random.key(0), jnp.ones(2, int), 0.9, first=2)
     with pytest.raises(ValueError, match="stride"):
         sampling.fixed_stride_pairs(jax.random.key(0), 2, 5, 5, 1)
 

@@ -72,6 +72,14 @@ def test_a_wall_stops_the_motion_into_it_and_lets_the_rest_slide():
     np.testing.assert_allclose(state.observation, [1.5, 2.6], atol=2e-3)
 
 
+def test_at_a_corner_rows_move_first():
+    env = PointMaze(GRID, speed=0.3)
+    state = env.at(jnp.array([1.3, 1.3]), jnp.array([5.0, 5.0]))
+    state = env.step(state, jnp.array([1.0, 1.0]), jax.random.key(0))
+    # Down into the free cell below, whose neighbour to the right is a wall.
+    np.testing.assert_allclose(state.observation, [1.6, 1.5], atol=2e-3)
+
+
 def test_noise_has_its_standard_deviation_and_no_drift():
     env = PointMaze(OPEN, speed=0.3, noise=0.05)
     state = env.at(jnp.array([4.0, 4.0]), jnp.array([0.0, 0.0]))
@@ -95,6 +103,15 @@ def test_success_reward_and_truncation():
     assert not state.terminated
 
 
+@pytest.mark.parametrize(
+    ("goal", "reached"), [((4.0, 4.5), True), ((4.0, 4.51), False), ((4.4, 4.4), False)]
+)
+def test_success_is_within_the_euclidean_reach_its_rim_included(goal, reached):
+    assert bool(PointMaze(OPEN, reach=0.5).at(jnp.array([4.0, 4.0]), jnp.array(goal)).success) is (
+        reached
+    )
+
+
 def test_resets_cover_the_free_space_uniformly():
     env = PointMaze(GRID)
     states = jax.vmap(env.reset)(jax.random.split(jax.random.key(0), 20_000))
@@ -102,6 +119,8 @@ def test_resets_cover_the_free_space_uniformly():
         counts = np.bincount(np.asarray(env.cell(position)), minlength=GRID.states)
         assert len(counts) == GRID.states
         np.testing.assert_allclose(counts / counts.sum(), 1 / GRID.states, rtol=0.2)
+    same = np.mean(np.asarray(env.cell(states.observation) == env.cell(states.goal)))
+    assert same == pytest.approx(1 / GRID.states, rel=0.2)  # start and goal are independent
 
 
 def test_cell_numbers_are_the_grids_and_walls_are_minus_one():

@@ -77,6 +77,33 @@ def test_carry_is_each_episodes_own_and_keys_differ():
     assert len(np.unique(np.asarray(actions) % 10_000)) > 15
 
 
+def test_running_out_of_time_ends_an_episode_and_memory_is_handed_on():
+    class Timed(Counter):
+        def at(self, value, goal):
+            return super().at(value, goal).replace(truncated=value >= 6)
+
+    def more_each_time(observation, goal, carry, key):
+        return carry, carry + 1
+
+    starts = jax.vmap(Timed().at)(jnp.zeros(1, int), jnp.full(1, 100))
+    carry = jnp.ones(1, int)
+    out = rollouts(Timed(), more_each_time, starts, jax.random.key(0), 6, carry=carry)
+    np.testing.assert_array_equal(out.states.observation, [[0, 1, 3, 6, 6, 6, 6]])
+
+
+def test_action_and_world_draw_from_different_keys():
+    class Random(Counter):
+        def step(self, state, action, key):
+            return self.at(jax.random.randint(key, (), 0, 10**6), state.goal)
+
+    def act(observation, goal, carry, key):
+        return jax.random.randint(key, (), 0, 10**6), carry
+
+    starts = jax.vmap(Counter().at)(jnp.zeros(2, int), jnp.full(2, 10**7))
+    out = rollouts(Random(), act, starts, jax.random.key(0), 5)
+    assert (out.actions != out.states.observation[:, 1:]).all()
+
+
 def test_no_steps_is_an_error():
     with pytest.raises(ValueError, match="at least 1 step"):
         rollouts(Counter(), one_up, STARTS, jax.random.key(0), 0, carry=jnp.zeros(3, int))

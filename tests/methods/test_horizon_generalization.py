@@ -182,10 +182,10 @@ def test_lookahead_prefers_what_the_critic_scores_near():
             return -jnp.abs(states[:, None, 0] - goals[None, :, 0])
 
     actions = jnp.array([[-1.0], [0.0], [1.0]])
-    act = method.lookahead(Line().pairwise, actions, lambda s, a: s + a, beta=1.0)
+    act = method.lookahead(Line().pairwise, actions, lambda s, a: s + a, beta=0.5)
     keys = jax.random.split(jax.random.key(0), 20_000)
     taken = jax.vmap(lambda k: act(jnp.array([0.0]), jnp.array([5.0]), (), k)[0])(keys)[:, 0]
-    weight = np.exp(-np.array([6.0, 5.0, 4.0]))
+    weight = np.exp(-0.5 * np.array([6.0, 5.0, 4.0]))
     shares = [(taken == a).mean() for a in (-1, 0, 1)]
     np.testing.assert_allclose(shares, weight / weight.sum(), atol=0.02)
 

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from goalward.nets.critics import L2Critic, MLPCritic, TableCritic
+from goalward.nets.critics import (
+    EmbeddingCritic,
+    GoalTableCritic,
+    InnerProductCritic,
+    L2Critic,
+    MLPCritic,
+    TableCritic,
+)
 from goalward.nets.mlp import MLP
 
 STATES = jax.random.normal(jax.random.key(0), (6, 3))
@@ -59,3 +66,54 @@ def test_table_reads_row_then_column():
     np.testing.assert_array_equal(logits, [[9.0, 11.0], [1.0, 3.0]])
     initial = critic.init(jax.random.key(0), anchors, candidates)
     assert initial["params"]["table"].shape == (3, 4)
+
+
+def test_an_embedding_critic_reads_its_vectors_by_state_and_action():
+    critic = EmbeddingCritic(states=3, actions=2, dim=4)
+    state, action, goal = jnp.array([2, 0, 1]), jnp.array([1, 0, 1]), jnp.array([0, 2, 2])
+    params = critic.init(jax.random.key(5), (state, action), goal)
+    phi, psi = (np.asarray(params["params"][name]) for name in ("phi", "psi"))
+    assert phi.shape == (6, 4)
+    expected = [phi[5] @ psi[0], phi[0] @ psi[2], phi[3] @ psi[2]]  # row 2 s + a
+    np.testing.assert_allclose(critic.apply(params, (state, action), goal), expected, rtol=1e-5)
+    logits = critic.apply(params, (state, action), goal[:2], method="pairwise")
+    table = phi.reshape(3, 2, 4)[np.asarray(state), np.asarray(action)] @ psi[[0, 2]].T
+    np.testing.assert_allclose(logits, table, rtol=1e-5)
+
+
+@pytest.mark.parametrize("eye", [None, nn.Dense(5)])
+def test_an_inner_product_critic_multiplies_what_its_two_towers_say(eye):
+    critic = InnerProductCritic(nn.Dense(7), nn.Dense(7), observation_encoder=eye)
+    actions = jax.random.normal(jax.random.key(6), (6, 2))
+    futures = STATES[::-1] + 1
+    params = critic.init(jax.random.key(7), (STATES, actions), futures)
+
+    def layer(name, x):
+        told = params["params"][name]
+        return np.asarray(x @ told["kernel"] + told["bias"])
+
+    seen, ahead = (x if eye is None else layer("observation_encoder", x) for x in (STATES, futures))
+    phi = layer("anchor_encoder", np.concatenate([seen, actions], axis=-1))
+    psi = layer("future_encoder", ahead)
+    own = critic.apply(params, (STATES, actions), futures)
+    np.testing.assert_allclose(own, np.sum(phi * psi, axis=-1), rtol=1e-4)
+    logits = critic.apply(params, (STATES, actions), futures[:4], method="pairwise")
+    np.testing.assert_allclose(logits, phi @ psi[:4].T, rtol=1e-4, atol=1e-5)
+
+
+def test_a_goal_table_has_a_row_for_each_state_action_and_goal():
+    critic = GoalTableCritic(states=3, actions=2, goals=4)
+    table = jnp.arange(72.0).reshape(3, 2, 4, 3)
+    params = {"params": {"table": table.reshape(24, 3)}}
+    anchors = (jnp.array([2, 0, 1]), jnp.array([1, 1, 0]), jnp.array([3, 0, 2]))
+    futures = jnp.array([1, 2, 0])
+    own = critic.apply(params, anchors, futures)
+    np.testing.assert_array_equal(own, table[(*anchors, futures)])
+    logits = critic.apply(params, anchors, futures[:2], method="pairwise")
+    np.testing.assert_array_equal(logits, table[anchors][:, futures[:2]])
+    # With one policy the commanded goal is ignored.
+    alone = GoalTableCritic(states=3, actions=2)
+    params = {"params": {"table": table[:, :, 0].reshape(6, 3)}}
+    np.testing.assert_array_equal(
+        alone.apply(params, anchors, futures), table[anchors[0], anchors[1], 0, futures]
+    )

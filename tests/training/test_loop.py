@@ -11,7 +11,7 @@ import numpy as np
 import optax
 import pytest
 
-from goalward.protocol import Learner, LearnerState, gradient_step, initial_state
+from goalward.protocol import ADAM, Learner, LearnerState, gradient_step, initial_state
 from goalward.training.loop import fresh_states, state_shapes, train
 
 
@@ -20,7 +20,8 @@ class Regression:
     """Least squares y = w x: a learner whose answer is known."""
 
     learning_rate: float = 0.1
-    tau: float = 0.5
+    tau: float = 0.25
+    noise: float = 0.0
 
     def init(self, key, example):
         params = {"w": jax.random.normal(key, example["x"].shape[1:])}
@@ -32,6 +33,7 @@ class Regression:
 
     def loss(self, params, state, batch, key):
         error = batch["x"] @ params["w"] - batch["y"]
+        error = error + self.noise * jax.random.normal(key, error.shape)
         return jnp.mean(error**2) / 2, {"error": jnp.abs(error).mean()}
 
     def update(self, state, batch, key):
@@ -68,27 +70,49 @@ def test_it_solves_least_squares(data) -> None:
 
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_it_is_the_loop_written_out(seeds: int, data) -> None:
-    learner, key, steps = Regression(), jax.random.key(7), 6
-    states, _ = train(learner, data, key, steps, seeds=seeds, log_every=3)
+    learner, key, steps = Regression(noise=0.5), jax.random.key(7), 6
+    states, history = train(learner, data, key, steps, seeds=seeds, log_every=3)
     key_init, key_train = jax.random.split(key)
     for seed in range(seeds):
         key_example, key_params = jax.random.split(jax.random.split(key_init, seeds)[seed])
-        state = learner.init(key_params, learner.batch(data, key_example))
+        state, losses = learner.init(key_params, learner.batch(data, key_example)), []
         for i in range(steps):
             step_key = jax.random.fold_in(jax.random.split(key_train, seeds)[seed], i)
             key_batch, key_update = jax.random.split(step_key)
-            state, _ = learner.update(state, learner.batch(data, key_batch), key_update)
+            state, told = learner.update(state, learner.batch(data, key_batch), key_update)
+            losses.append(float(told["loss"]))
         np.testing.assert_allclose(states.params["w"][seed], state.params["w"], rtol=1e-5)
+        means = np.reshape(losses, (2, 3)).mean(axis=1)
+        np.testing.assert_allclose(history["loss"][seed], means, rtol=1e-5)
 
 
 def test_a_step_by_hand() -> None:
     state = initial_state({"w": jnp.array([1.0])}, optax.identity(), 0.1)
     batch = {"x": jnp.array([[2.0]]), "y": jnp.array([0.0])}
     state, metrics = Regression().update(state, batch, jax.random.key(0))
-    # Loss (2w)²/2 = 2, gradient 4w = 4, so w = 1 - 0.1 * 4 = 0.6, target (1 + 0.6) / 2.
+    # Loss (2w)²/2 = 2, gradient 4w = 4, so w = 1 - 0.1 * 4 = 0.6, target 0.75 + 0.25 * 0.6.
     assert metrics["loss"] == pytest.approx(2)
     assert state.params["w"][0] == pytest.approx(0.6)
-    assert state.target_params["w"][0] == pytest.approx(0.8)
+    assert state.target_params["w"][0] == pytest.approx(0.9)
+
+
+def test_adams_moments_are_kept_from_step_to_step(data) -> None:
+    rate, params = 0.05, {"w": jnp.array([1.0, 0.0, -1.0])}
+    state, optimiser = initial_state(params, ADAM, rate), optax.adam(rate)
+    moments = optimiser.init(params)
+    slope = jax.grad(lambda p: Regression().loss(p, state, data, jax.random.key(0))[0])
+    for _ in range(5):
+        state, _ = gradient_step(Regression().loss, state, data, jax.random.key(0), ADAM)
+        change, moments = optimiser.update(slope(params), moments)
+        params = optax.apply_updates(params, change)
+    np.testing.assert_allclose(state.params["w"], params["w"], rtol=1e-5)
+
+
+def test_each_seed_learns_from_its_own_data(data) -> None:
+    both = jax.tree.map(lambda *leaves: jnp.stack(leaves), data, {**data, "y": 3 * data["y"]})
+    states, _ = train(Regression(), both, jax.random.key(0), 300, seeds=2, data_axis=0)
+    expected = jnp.stack([WEIGHTS, 3 * WEIGHTS])
+    np.testing.assert_allclose(states.params["w"], expected, atol=1e-3)
 
 
 def test_step_sizes_and_data_may_differ_by_seed(data) -> None:
@@ -122,10 +146,14 @@ def test_a_cut_run_that_is_continued_is_the_same_run(data) -> None:
     assert (other.params["w"] != again.params["w"]).any()
 
 
-def test_a_loss_that_is_not_finite_stops_with_its_seed(data) -> None:
-    data = {**data, "y": data["y"].at[0].set(jnp.nan)}
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_a_loss_that_is_not_finite_stops_with_its_seed(data, broken) -> None:
+    data = {**data, "y": data["y"].at[0].set(broken)}
     with pytest.raises(FloatingPointError, match=r"seed 0 .* steps 0 to 20 \(nor is its error\)"):
         train(Regression(), data, jax.random.key(0), 20, log_every=20)
+    two = jax.tree.map(lambda *leaves: jnp.stack(leaves), made(), data)
+    with pytest.raises(FloatingPointError, match="seed 1 "):
+        train(Regression(), two, jax.random.key(0), 20, seeds=2, data_axis=0, log_every=20)
 
 
 def test_steps_must_fill_the_logs(data) -> None:

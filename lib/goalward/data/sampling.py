@@ -15,6 +15,7 @@ def geometric_offsets(
     lengths: Indices,
     gamma: float | Float[Array, ""],
     tail: str = "renormalise",
+    first: int = 1,
 ) -> Indices:
     r"""How many steps ahead the future is: $\Pr(\delta) \propto \gamma^{\delta-1}$, $\delta \ge 1$.
 
@@ -25,20 +26,43 @@ def geometric_offsets(
     last state.
 
     Args:
-        lengths: steps left from each anchor, at least 1.
+        lengths: steps left from each anchor, at least `first`.
+        first: the smallest offset. With 0 the present counts as a future too,
+            $\Pr(\delta) \propto \gamma^\delta$ for $\delta \ge 0$: then logits on the diagonal
+            speak of being there, not of coming back.
 
     Raises:
-        ValueError: `tail` is unknown, or `gamma` is below 0, 1 or above.
+        ValueError: `tail` is unknown, `first` is not 0 or 1, or `gamma` is below 0, 1 or above.
     """
     check_discount(gamma)
+    if first not in (0, 1):
+        raise ValueError(f"first must be 0 (the present counts) or 1, not {first!r}")
     if tail not in ("renormalise", "clip"):
         raise ValueError(f"tail must be 'renormalise' or 'clip', not {tail!r}")
-    uniform = jax.random.uniform(key, lengths.shape)
+    uniform, last = jax.random.uniform(key, lengths.shape), lengths + 1 - first
     # Inverse distribution function; log1p keeps it exact for small arguments.
     log_gamma = jnp.log(gamma)
-    inside = -jnp.expm1(lengths * log_gamma) if tail == "renormalise" else 1.0
+    inside = -jnp.expm1(last * log_gamma) if tail == "renormalise" else 1.0
     offsets = jnp.floor(jnp.log1p(-uniform * inside) / log_gamma) + 1
-    return jnp.clip(offsets, 1, lengths).astype(lengths.dtype)
+    return (jnp.clip(offsets, 1, last) - (1 - first)).astype(lengths.dtype)
+
+
+def waypoint_offsets(
+    key: Key, lengths: Indices, lam: float | Float[Array, ""], single: float = 0.0
+) -> Indices:
+    r"""How many steps ahead a waypoint is: 1 with probability `single`, else clipped geometric.
+
+    $\Pr(k) = p\,\mathbb 1\{k = 1\} + (1 - p)(1 - \lambda)\lambda^{k-1}$ below `lengths`, which gets
+    the rest.
+
+    Args:
+        lengths: the furthest that each may lie, at least 1.
+        lam: $\lambda$; without the clip and single steps, $1/(1-\lambda)$ steps on average.
+        single: $p$.
+    """
+    key_single, key_offset = jax.random.split(key)
+    offsets = geometric_offsets(key_offset, lengths, lam, tail="clip")
+    return jnp.where(jax.random.bernoulli(key_single, single, lengths.shape), 1, offsets)
 
 
 def uniform_anchors(data: Dataset, key: Key, batch: int) -> Indices:
@@ -58,15 +82,17 @@ def future_pairs(
     batch: int,
     gamma: float | Float[Array, ""],
     tail: str = "renormalise",
+    first: int = 1,
 ) -> tuple[Indices, Indices]:
     """Rows of states and of futures in the same trajectory, a geometric number of steps later.
 
-    What happens to the geometric's tail beyond the trajectory's end: see `geometric_offsets`.
+    What happens to the geometric's tail beyond the trajectory's end, and whether the present
+    counts as a future (`first=0`): see `geometric_offsets`.
     """
     anchor_key, offset_key = jax.random.split(key)
     anchors = uniform_anchors(data, anchor_key, batch)
     left = data.left[anchors].astype(anchors.dtype)
-    return anchors, anchors + geometric_offsets(offset_key, left, gamma, tail)
+    return anchors, anchors + geometric_offsets(offset_key, left, gamma, tail, first)
 
 
 def fixed_stride_pairs(

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("ogbench")
+import gymnasium
+
 from goalward.bench.data.environments import make, seeded
 from goalward.bench.data.names import parse
 from goalward.bench.data.recipes import distances
@@ -95,6 +97,24 @@ def test_success_is_the_packages_own_count() -> None:
                 over = ended or cut
             won += info["success"]
     assert found.item() == won / episodes
+
+
+class Falls(gymnasium.Wrapper):
+    """Episodes end after a step, every second one with success."""
+
+    episode = 0
+
+    def step(self, action):
+        self.episode += 1
+        seen, reward, _, _, _ = self.env.step(action)
+        return seen, reward, True, False, {"success": float(self.episode % 2)}
+
+
+def test_an_episode_that_ends_otherwise_is_no_success() -> None:
+    arena = Arena(NAME, seeds=1, max_steps=5)
+    arena.lanes, arena.shape, arena.tasks = [Falls(make(NAME))], (1, 1), 1
+    found = arena.rates(lambda *told: np.zeros((1, 1, 2)), episodes=4, entropy=(0,))
+    assert found.item() == 0.5
 
 
 def test_making_a_maze_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
