@@ -59,7 +59,7 @@
 # | $D$ | moves on a shortest path | `grid.distances` |
 # | $\min_w d(s,w)+d(w,g)$ | path relaxation: the best detour | `min_plus(d, d)` |
 # | $h(s,g)$ | expected steps to first reach $g$ under a policy | `hitting_times(P, policy)` |
-# | $\beta$ | how sharply a policy prefers near over far, $\pi\propto e^{-\beta d}$ | `beta` |
+# | $\beta$ | how sharply a policy prefers near over far, $\pi\propto e^{-\beta d}$, or high values, $\pi\propto e^{\beta Q}$ | `beta` |
 #
 # ## Conventions
 #

@@ -17,6 +17,8 @@
 # is True where the goal is reached.
 
 # %% nbgrader={"grade": false, "grade_id": "given", "locked": true, "schema_version": 3, "solution": false, "task": false}
+import jax  # noqa: F401
+import jax.numpy as jnp  # noqa: F401
 import numpy as np
 
 # %% [markdown]
@@ -25,9 +27,9 @@ import numpy as np
 # *easy · 20 minutes · 4 points*
 #
 # One episode: `box[t]` is the cell where the box lies at time $t = 0, \dots, T$, or -1 while it is
-# carried. For each move $t = 0, \dots, T - 1$ the Monte Carlo target of the goal is $\gamma^\tau$. Here
-# $\tau$ is the number of steps from the *next* time, $t + 1$, until the box first lies at the goal: 0
-# if it lies there at $t + 1$. It is 0 (the target, not $\tau$) if the box never lies there again before
+# carried. For each move $t = 0, \dots, T - 1$ the Monte Carlo target of the goal is $\gamma^k$. Here
+# $k$ is the number of steps from the *next* time, $t + 1$, until the box first lies at the goal: 0
+# if it lies there at $t + 1$. It is 0 (the target, not $k$) if the box never lies there again before
 # the episode ends. Return all $T$ targets.
 #
 # <details><summary>Hint 1</summary>
@@ -62,7 +64,7 @@ from goalward.course.assignments import expect
 _box = np.array([3, 3, -1, -1, 5, 5, -1, 2, 2])
 _answer = expect.array(mc_targets(_box.copy(), 5, 0.5), (8,), "mc_targets for goal 5")
 assert _answer[3] != 0.5, (
-    "at time 4 the box lies at 5, so the target of move 3 is 1: tau counts from the next state"
+    "at time 4 the box lies at 5, so the target of move 3 is 1: k counts from the next state"
 )
 expect.close(
     _answer,

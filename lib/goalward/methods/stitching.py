@@ -3,7 +3,7 @@ r"""Stitching with and without temporal differences (Bortkiewicz et al. 2025), o
 An agent carries a box over a small grid; the goal $g$ is a cell where the box shall lie. In
 training the box starts in a quarter of the grid beside the goal's, and no episode leaves the two
 quarters; a test goal lies in the quarter across the corner. Two values of an action are learned
-from the same episodes, $Q(s, a, g) = \gamma^\tau$ with $\tau$ the steps from the *next* state until
+from the same episodes, $Q(s, a, g) = \gamma^k$ with $k$ the steps from the *next* state until
 the box first lies at $g$ (0 if it lies there then; no arrival counts 0):
 
 * Monte Carlo (`monte_carlo`, `monte_carlo_limit`): the average over what followed in the episode.
@@ -58,7 +58,7 @@ class MonteCarlo(NamedTuple):
 def monte_carlo(
     world: BoxWorld, data: Episodes, gamma: float, every_goal: bool = False
 ) -> MonteCarlo:
-    r"""$\gamma^\tau$ of what followed each visit, for the commanded goal or for `every_goal`."""
+    r"""$\gamma^k$ of what followed each visit, for the commanded goal or for `every_goal`."""
     number, steps = data.actions.shape
     goals = np.tile(np.arange(world.cells), (number, 1)) if every_goal else data.goals[:, None]
     shape = (world.states, world.next_state.shape[1], world.cells)
