@@ -15,6 +15,10 @@ LEARNING_RATE = 3e-4
 IMAGE_BATCH = 256
 INTERVALS = 8
 """In each component of an interval quasimetric."""
+COMPONENTS = 8
+"""Of a metric residual network."""
+OWN_BATCHES = {"tmd": 512, "mqe": 256}
+"""Of methods whose authors took another batch than the benchmark's."""
 SUBGOAL_DIM = 10
 """Of HIQL's representations of subgoals, whatever the width."""
 STABLE_DIM = 16
@@ -35,6 +39,8 @@ _IMITATION = {
 
 Contrastive methods that the benchmark's authors did not tune take contrastive RL's.
 """
+_TUNED_AS = {"temporal_distances": "contrastive_rl", "tmd": "contrastive_rl"}
+_IMITATION["mqe"] = dict.fromkeys(_KINDS, 0.1)  # its authors tuned it, and published no list
 
 
 def gamma(name: Name) -> float:
@@ -53,13 +59,18 @@ def actor_goals(name: Name) -> GoalMixture:
 
 def imitation(method: str, name: Name) -> float:
     """The weight of imitating recorded actions."""
-    table = _IMITATION[method]
+    table = _IMITATION[_TUNED_AS.get(method, method)]
     return table[name.kind if name.kind in table else name.family]
 
 
-def own_batch(name: Name) -> int:
-    """The benchmark's number of transitions in a batch."""
-    return IMAGE_BATCH if name.images else BATCH
+def own_batch(name: Name, method: str) -> int:
+    """The number of transitions in a batch: of the method's authors, else the benchmark's."""
+    return IMAGE_BATCH if name.images else OWN_BATCHES.get(method, BATCH)
+
+
+def zeta(name: Name) -> float:
+    """The weight of TMD's one-step loss: small in mazes of medium size, as in the paper."""
+    return 0.01 if name.size == "medium" else 0.1
 
 
 def crop(name: Name) -> JointCrop | None:
