@@ -234,10 +234,9 @@ class StitchingCritic:
         """One gradient step, with the step size of this update."""
         first = state.learning_rate
         now = first * 0.5 * (1 + jnp.cos(jnp.pi * jnp.minimum(state.step / self.steps, 1.0)))
-        state, metrics = gradient_step(
-            self.loss, state.replace(learning_rate=now), batch, key, ADAM, self.tau
-        )
-        return state.replace(learning_rate=first), metrics
+        state = state.replace(learning_rate=now)  # type: ignore[attr-defined]
+        state, metrics = gradient_step(self.loss, state, batch, key, ADAM, self.tau)
+        return state.replace(learning_rate=first), metrics  # type: ignore[attr-defined]
 
     def values(self, params: Params, data: Rows) -> Float[Array, "states actions goals"]:
         """The network's table."""
