@@ -193,6 +193,9 @@ def test_what_a_network_sees():
 LEARNER = method.StitchingCritic(MaskedMLP(8, 6), W, GAMMA, steps=10, batch_size=32)
 
 
+INIT, VALUES, LOSS = (jax.jit(f) for f in (LEARNER.init, LEARNER.values, LEARNER.loss))
+
+
 def rows(bootstraps, seed=0):
     rng = np.random.default_rng(seed)
     return method.Rows(
@@ -211,10 +214,10 @@ def rows(bootstraps, seed=0):
 @pytest.mark.parametrize("bootstraps", [False, True])
 def test_the_loss_is_the_cross_entropy_to_the_label_or_to_the_best_seen_action(bootstraps):
     data = rows(bootstraps)
-    state = LEARNER.init(jax.random.key(0), data)
-    other = LEARNER.init(jax.random.key(1), data).params
+    state = INIT(jax.random.key(0), data)
+    other = INIT(jax.random.key(1), data).params
     state = state.replace(target_params=other)
-    now, slow = (np.asarray(LEARNER.values(p, data)) for p in (state.params, other))
+    now, slow = (np.asarray(VALUES(p, data)) for p in (state.params, other))
     expected = []
     for s, a, g, label in zip(data.state, data.action, data.goal, data.label, strict=True):
         after = W.next_state[s, a]
@@ -222,16 +225,16 @@ def test_the_loss_is_the_cross_entropy_to_the_label_or_to_the_best_seen_action(b
         target = (1.0 if W.box[after] == g else GAMMA * best) if bootstraps else float(label)
         q = now[s, a, g]
         expected.append(-target * np.log(q) - (1 - target) * np.log(1 - q))
-    loss, _ = LEARNER.loss(state.params, state, data, jax.random.key(0))
+    loss, _ = LOSS(state.params, state, data, jax.random.key(0))
     assert float(loss) == pytest.approx(np.mean(expected), rel=1e-5)
-    gradient = jax.grad(lambda p: LEARNER.loss(p, state, data, jax.random.key(0))[0])(other)
+    gradient = jax.grad(lambda p: LOSS(p, state, data, jax.random.key(0))[0])(other)
     assert any(np.any(leaf) for leaf in jax.tree.leaves(gradient))
 
 
 def test_the_table_of_a_network_has_state_action_goal_in_this_order():
     data = rows(False)
-    params = LEARNER.init(jax.random.key(0), data).params
-    table = LEARNER.values(params, data)
+    params = INIT(jax.random.key(0), data).params
+    table = VALUES(params, data)
     assert table.shape == (W.states, 6, W.cells)
     s, g = 100, 3
     seen = method.inputs(W, data.place, jnp.array(s), jnp.array(g))
@@ -251,10 +254,10 @@ def test_a_batch_has_rows_of_the_data_and_none_beyond_their_number():
 
 def test_the_step_size_falls_along_a_cosine_and_the_slow_copy_follows():
     data = rows(False)
-    state = LEARNER.init(jax.random.key(0), data)
-    moved = []
+    state = INIT(jax.random.key(0), data)
+    moved, update = [], jax.jit(LEARNER.update)
     for _ in range(11):
-        new, _ = LEARNER.update(state, data, jax.random.key(0))
+        new, _ = update(state, data, jax.random.key(0))
         size = [jnp.max(jnp.abs(a - b)) for a, b in zip(
             jax.tree.leaves(new.params), jax.tree.leaves(state.params), strict=True)]  # fmt: skip
         moved.append(float(max(size)))
