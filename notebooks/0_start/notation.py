@@ -60,7 +60,10 @@
 # | $D$ | moves on a shortest path | `grid.distances` |
 # | $\min_w d(s,w)+d(w,g)$ | path relaxation: the best detour | `min_plus(d, d)` |
 # | $h(s,g)$ | expected steps to first reach $g$ under a policy | `hitting_times(P, policy)` |
+# | $s_k$, $\lambda$ | waypoint $k$ steps ahead, with $\Pr(k)=(1-\lambda)\lambda^{k-1}$ | `waypoint_operator`, `lam` |
 # | $\beta$ | how sharply a policy prefers near over far, $\pi\propto e^{-\beta d}$ | `beta` |
+# | $\mathcal I$, $\mathcal T$, $\mathcal P^*$ | rules for distances over states and pairs: choosing is free, one step backed up, no detour is shorter | `action_invariance`, `one_step_backup`, `floyd_warshall` |
+# | $D_T(d,d')=e^{d-d'}-d$ | loss whose mean is least where $e^{-d}$ is the mean of $e^{-d'}$ | `linex` |
 #
 # ## Conventions
 #
@@ -83,8 +86,8 @@
 # - **Letters with two jobs.** $c$ is an arbitrary function of the anchor in InfoNCE, the size of a
 #   representation in interpolation, and a radius in horizon generalization; $\beta$ is a policy where it
 #   takes arguments, a sharpness where it does not; $\tau$ scales cosines in the unconscious learner
-#   and is a threshold on the analysis page; $\alpha$ sharpens a policy's weights in OGBench. A chapter
-#   says which it means.
+#   and is a threshold on the analysis page; $\alpha$ sharpens a policy's weights in OGBench; $h$ is
+#   $e^{-d}$ and $p$ the share of single steps in multistep quasimetrics. A chapter says which it means.
 #
 # ## Two ways to count the present, and how to convert
 #
