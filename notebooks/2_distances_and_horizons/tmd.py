@@ -488,8 +488,8 @@ here.show(
     fig,
     alt="Arrival over the best possible against the number of walks, five curves. TMD "
     "and the shortest way judged by average outcomes start above 0.9 and are near one "
-    "from the second point; Monte Carlo rises slowly, its closed version above it; the shortest way "
-    "judged by best outcomes falls to the line of a uniform policy.",
+    "from the second point; Monte Carlo rises slowly, its closed version above it; "
+    "the shortest way judged by best outcomes falls to the line of a uniform policy.",
     caption="More walks help everybody except who hopes for the best outcome (orange "
     "diamonds): sooner or later every slip has been seen after every move. The same "
     "distance between states is fine once actions are judged by their average (green "
@@ -689,8 +689,8 @@ def learn(name, rate, gamma, steps, P):
         d = free(d)
         pairs, ahead = d[S:, :S], d[:S, :S] - np.log(gamma)
         if name == "D_T":  # the mean over next states of the loss of each
-            clip = 3 + np.log(gamma)  # the authors' 3 counts before the step is added
-            each = d_t(pairs[:, None], ahead[None], clip)
+            # the authors' clip of 3 counts before the step is added
+            each = d_t(pairs[:, None], ahead[None], 3 + np.log(gamma))
             slope = np.einsum("rx,rxg->rg", weights, each)
         else:
             slope = losses[name](pairs, -np.log(weights @ np.exp(-ahead)))
