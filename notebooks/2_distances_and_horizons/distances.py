@@ -85,8 +85,8 @@ size = here.sizes(
 # <details><summary>Answer</summary>
 #
 # TMD is nearest, and good to act on. After it the question splits: the shortest path is
-# the second nearest and the worst to follow, the walker's own distance is off by some
-# thirty steps and as good to follow as any.
+# the second nearest and the worst to follow, the walker's own distance is off by more
+# than thirty steps and as good to follow as any.
 #
 # </details>
 
@@ -140,7 +140,8 @@ def all_distances(states, actions):
 
 # %% [markdown]
 # Each is judged twice. Its **error** is the mean of $|d(s,g)-d^*(s,g)|$ in steps over
-# all pairs of cells; what is unknown counts as 60 steps, three times the longest way.
+# all pairs of different cells; what is unknown, or longer, counts as 60 steps, three
+# times the longest way.
 # Its **success** is $\mathbb E[\gamma^H]$ of the policy that takes the action of least
 # $d((s,a),g)$, equally good ones sharing, as a share of the best possible; a linear
 # solve gives it, no rollouts.
@@ -225,7 +226,7 @@ here.show(
 # %% tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(6.4, 3.6))
 places = {
-    "walker, by steps": (6, 4), "MQE": (-4, 6), "TMD": (4, -12),
+    "walker, by steps": (0, 8), "MQE": (-6, -9), "TMD": (4, -12),
     "expectile 0.7": (6, -12), "expectile 0.9": (0, -12), "with detours": (-6, -8),
     "counted futures": (-6, 6), "shortest path": (6, 0),
 }  # fmt: skip
@@ -233,7 +234,9 @@ for name in names:
     x, _, y, _ = judged[name, 300].mean(axis=0)
     color = figures.COLORS["second" if name == "shortest path" else "ours"]
     ax.plot(x, y, "s" if name == "shortest path" else "o", color=color, ms=6)
-    ha = "left" if places[name][0] >= 0 else "right"
+    ha = {"walker, by steps": "center"}.get(
+        name, "left" if places[name][0] >= 0 else "right"
+    )
     figures.direct_label(ax, x, y, name, color, places[name], ha=ha)
 ax.axhline(aimless_success / best, color="grey", ls="--", lw=1)
 figures.direct_label(
@@ -269,10 +272,11 @@ for column, what in ((0, "error"), (1, "error after rescaling"), (3, "best moves
     print(f"over the eight, correlation of success with {what:22s} {together:6.2f}")
 
 # %% [markdown]
-# Over the eight, success has nothing to do with the error, and rescaling a distance
-# does not help: the last column is the one that speaks. To act is to compare the
-# actions of *one* cell with each other. A walker's distance is thirty steps too long
-# everywhere, and the differences still point the right way.
+# Over these eight, success does not go with the error, nor with the error after the best
+# rescaling; it goes with the last column, how likely the chosen move is a best one. To
+# act is to compare the actions of *one* cell with each other. The walker's distance is
+# more than thirty steps too long on average, and its differences still point the right
+# way.
 #
 # The shortest path is too short by less than a step, and points nowhere. Two
 # explanations offer themselves. Perhaps half a step is too much after all, since
@@ -316,7 +320,8 @@ for name, tint, mark in zip(drawn, tints, marks, strict=True):
     rows = np.stack([judged[name, n][:, 2] for n in size.walks], axis=1)
     color = figures.COLORS[tint]
     figures.band(ax, size.walks, rows, color, marker=mark, ms=5)
-    figures.direct_label(ax, size.walks[-1], rows[:, -1].mean(), name, color, (8, 0))
+    side = -8 if name == "with detours" else 4 * (name == "TMD")
+    figures.direct_label(ax, size.walks[-1], rows[:, -1].mean(), name, color, (8, side))
 ax.set(xscale="log", ylim=(0, 1.08), xlabel="recorded walks", ylabel="success")
 ax.set_xticks(size.walks, [f"{n:,}" for n in size.walks])
 ax.minorticks_off()
@@ -336,8 +341,8 @@ here.show(
 # %% [markdown]
 # ## Play: one distance at a time
 #
-# Choose a distance and a number of walks; the map shows the way to the star, the title
-# the error and the success over all pairs.
+# Choose a distance; the map shows it beside the exact one, the title the success over
+# all pairs, for the first data set of 300 walks.
 
 
 # %% tags=["hide-input"]
