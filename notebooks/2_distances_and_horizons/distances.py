@@ -209,12 +209,13 @@ told = "; ".join(
 )
 here.show(
     fig,
-    alt="Nine maps of one maze, coloured by the distance of each cell to a starred goal "
+    alt="Nine maps of one maze, coloured by the distance of each cell to a starred "
+    "goal "
     "in a corner. Mean error in steps and success for 300 walks: " + told + ".",
-    caption="How far is it to the star? The exact answer and eight others from the same "
-    "300 walks of 20 steps (maps: first data set; numbers: means of five). On this "
-    "scale, TMD and the shortest path look like the exact map; one of them is the worst "
-    "to follow.",
+    caption="How far is it to the star? The exact answer and eight others from the "
+    "same 300 walks of 20 steps (maps: first data set; numbers: means of five). On "
+    "this scale, TMD and the shortest path look like the exact map; one of them is the "
+    "worst to follow.",
     lead=True,
 )
 
@@ -248,11 +249,10 @@ ax.minorticks_off()
 ax.set(xlabel="mean error, steps", ylabel="success, share of the best")
 here.show(
     fig,
-    alt="Success against mean error, one mark a distance, 300 walks. Error and success: "
-    + told
-    + ".",
-    caption="Left is near the truth, up is useful (300 walks, means of five data sets). "
-    "The square is the shortest path: second nearest, and the last to follow.",
+    alt="Success against mean error, one mark a distance, 300 walks. Error and "
+    "success: " + told + ".",
+    caption="Left is near the truth, up is useful (300 walks, means of five data "
+    "sets). The square is the shortest path: second nearest, and the last to follow.",
 )
 
 # %% tags=["hide-input"]
@@ -290,7 +290,7 @@ for column, what in ((0, "error"), (1, "error after rescaling"), (3, "best moves
 def averaged(n):
     """The shortest path's d(s, g), with the mean over next states in place of the best."""
     found = []
-    for seed in range(size.seeds):
+    """The shortest path's d(s, g), with the mean over next states, not the best."""
         rng = np.random.default_rng(seed)
         walks = mdp.sample_trajectories(P, aimless, rng, max(size.walks), horizon)
         walked = tmd.count(*(x[:n] for x in walks), n_states, MOVES)
@@ -390,8 +390,8 @@ here.claim(
 )  # fmt: skip
 here.claim(
     "shortest_path_is_below",
-    "The shortest path is nowhere longer than the optimum of the counted world: largest "
-    "excess, nats",
+    "The shortest path is nowhere longer than the optimum of the counted world: "
+    "largest excess, nats",
     paper="—",
     measured=max(0.0, (optimist - optimum).max()),
     bound="<= 1e-9", bound_from="oracle", kind="exact",
@@ -418,8 +418,8 @@ here.claim(
 )  # fmt: skip
 here.claim(
     "detours_help",
-    "300 walks: what the triangle inequality adds to counted futures (share of the best "
-    "success)",
+    "300 walks: what the triangle inequality adds to counted futures (share of the "
+    "best success)",
     measured=column("with detours", 2) - column("counted futures", 2), **ours,
 )  # fmt: skip
 here.claim(
