@@ -288,9 +288,9 @@ for column, what in ((0, "error"), (1, "error after rescaling"), (3, "best moves
 
 # %%
 def averaged(n):
-    """The shortest path's d(s, g), with the mean over next states in place of the best."""
-    found = []
     """The shortest path's d(s, g), with the mean over next states, not the best."""
+    found = []
+    for seed in range(size.seeds):
         rng = np.random.default_rng(seed)
         walks = mdp.sample_trajectories(P, aimless, rng, max(size.walks), horizon)
         walked = tmd.count(*(x[:n] for x in walks), n_states, MOVES)
