@@ -63,7 +63,7 @@
 # | $\min_w d(s,w)+d(w,g)$ | path relaxation: the best detour | `min_plus(d, d)` |
 # | $h(s,g)$ | expected steps to first reach $g$ under a policy | `hitting_times(P, policy)` |
 # | $s_k$, $\lambda$ | waypoint $k$ steps ahead, with $\Pr(k)=(1-\lambda)\lambda^{k-1}$ | `waypoint_operator`, `lam` |
-# | $\beta$ | how sharply a policy prefers near over far, $\pi\propto e^{-\beta d}$ | `beta` |
+# | $\beta$ | how sharply a policy prefers near over far, $\pi\propto e^{-\beta d}$, or high values, $\pi\propto e^{\beta Q}$ | `beta` |
 # | $\mathcal I$, $\mathcal T$, $\mathcal P^*$ | rules for distances over states and pairs: choosing is free, one step backed up, no detour is shorter | `action_invariance`, `one_step_backup`, `floyd_warshall` |
 # | $D_T(d,d')=e^{d-d'}-d$ | loss whose mean is least where $e^{-d}$ is the mean of $e^{-d'}$ | `linex` |
 #

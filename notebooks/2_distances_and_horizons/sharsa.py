@@ -344,8 +344,8 @@ here.show(
     f"lengths, from about 0.9 to the projection at about 0.42. Right: for H = {middle} the "
     "curves for n = 1, 16 and H stay level from a thousand samples on, one above the other.",
     caption="Left: the error at rest falls as backups get longer, to the best that the "
-    "features can do (dashed). Right: with a hundred times as many samples each curve stays "
-    "where it was. Here the steps per backup count and the amount of data does not.",
+    "features can do (dashed). Right: from a thousand samples on, a hundred times as many "
+    "leave each curve where it was. Here the steps per backup count, the data do not.",
 )
 
 # %% [markdown]
