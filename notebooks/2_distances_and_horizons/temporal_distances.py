@@ -81,11 +81,14 @@ fig.colorbar(_shown, ax=axes[1:], label="steps to the star", shrink=0.8)
 here.show(
     fig,
     lead=True,
-    alt="Left: two streets crossing, an arrow to the right along one, an arrow down along "
+    alt="Left: two streets crossing, an arrow to the right along one, an arrow down "
+    "along "
     "the other, and a dashed errand that turns at the corner. Middle: the measured "
-    "distance to the bottom end, known on the upright street only. Right: with detours it "
+    "distance to the bottom end, known on the upright street only. Right: with "
+    "detours it "
     "is known on the left arm too.",
-    caption="Walkers go to the right, or down, and never turn (arrows). The dashed errand "
+    caption="Walkers go to the right, or down, and never turn (arrows). The dashed "
+    "errand "
     "was never seen. The measured distance to the star is unknown (white) on the whole "
     "other street; by the triangle inequality it is known wherever some chain of walks "
     "leads to the star. The right arm stays white: nobody ever left it.",
@@ -272,11 +275,14 @@ figures.direct_label(
 ax.set(xlabel="largest breach of the triangle inequality, nats", ylabel="worlds")
 here.show(
     fig,
-    alt="Histograms over random worlds. The breaches of the successor distance are all in "
+    alt="Histograms over random worlds. The breaches of the successor distance are "
+    "all in "
     "the bin at zero. Those of minus the critic lie between 0.4 and 1.5 nats, "
-    "most below 1; counting only triples of different states they are smaller, around 0.3, "
+    "most below 1; counting only triples of different states they are smaller, around "
+    "0.3, "
     "and none is zero.",
-    caption="How much longer the direct way is than a detour, in the worst triple of each "
+    caption="How much longer the direct way is than a detour, in the worst triple of "
+    "each "
     "random world.",
 )
 
@@ -301,11 +307,17 @@ here.show(
 
 # %%
 largest = [-c["minus critic"].diagonal().min() for *_, c in worlds]
-print("largest breach = largest f*(w, w), up to",
-      f"{np.abs(breaches['minus critic'] - largest).max():.0e}")  # fmt: skip
+print(
+    "largest breach = largest f*(w, w), up to",
+    f"{np.abs(breaches['minus critic'] - largest).max():.0e}",
+)
 repaired = [c["minus critic"] + x for (*_, c), x in zip(worlds, largest, strict=True)]
-print(f"shifted: breach {max(map(breach, repaired)):.0e}, median over worlds of the mean "
-      f"distance from a state to itself {np.median([np.trace(d) / 6 for d in repaired]):.2f}")  # fmt: skip
+print(
+    f"shifted: breach {max(map(breach, repaired)):.0e}, median over worlds of the "
+    f"mean "
+    f"distance from a state to itself "
+    f"{np.median([np.trace(d) / 6 for d in repaired]):.2f}"
+)
 
 # Equation (1) in all worlds, and with the first action given.
 gaps, pair_gaps, smallest = [], [], []
@@ -324,8 +336,11 @@ by_search = -np.log(gamma) * maze.distances
 reached = np.isfinite(by_search)
 optimal = distances.optimal_successor_distance(maze.P, gamma)
 maze_gap = np.abs(optimal[reached] - by_search[reached]).max()
-print(f"(1) is off by {max(gaps):.0e}; with the first action given by {max(pair_gaps):.0e}, "
-      f"and there a state can be {min(smallest):.2f} from itself")  # fmt: skip
+print(
+    f"(1) is off by {max(gaps):.0e}; with the first action given by "
+    f"{max(pair_gaps):.0e}, "
+    f"and there a state can be {min(smallest):.2f} from itself"
+)
 print(f"maze without chance: off by {maze_gap:.0e} from -log(gamma) a step")
 
 # %% [markdown]
@@ -454,12 +469,16 @@ for _ax, _values, _title in (
 fig.colorbar(_dots, ax=axes, label="nats", shrink=0.8)
 here.show(
     fig,
-    alt="Two rings of thirty dots with arrows for the two jumps. Left, distance from the "
-    "marked state at the top: it grows clockwise and starts anew at the state opposite, "
-    "where a jump leads. Right, distance to the marked state: it is smallest just before "
+    alt="Two rings of thirty dots with arrows for the two jumps. Left, distance from "
+    "the "
+    "marked state at the top: it grows clockwise and starts anew at the state "
+    "opposite, "
+    "where a jump leads. Right, distance to the marked state: it is smallest just "
+    "before "
     "it and largest just after it.",
     caption="The exact successor distance from state 0 (ringed) and to it. Moves go "
-    "clockwise; the arrows are the jumps. Its clockwise neighbour is the nearest state in "
+    "clockwise; the arrows are the jumps. Its clockwise neighbour is the nearest "
+    "state in "
     "the left picture and among the farthest in the right one.",
 )
 
@@ -578,8 +597,10 @@ table = learned["forward"][0]
 some = count_futures(ring_walks[0]) / N
 slope = jax.grad(method.counted_info_nce)(jnp.array(table), jnp.array(some), 1)
 kept = np.corrcoef(table.mean(axis=1), offset[0, :, 0])[0, 1]
-print(f"forward: slope along whole rows {np.abs(slope.sum(1)).max():.0e}; "
-      f"row means at the end against those at the start: correlation {kept:.2f}")  # fmt: skip
+print(
+    f"forward: slope along whole rows {np.abs(slope.sum(1)).max():.0e}; "
+    f"row means at the end against those at the start: correlation {kept:.2f}"
+)
 
 # %% tags=["hide-input"]
 fig, axes = plt.subplots(1, 3, figsize=(6.4, 2.6), sharex=True, sharey=True)
@@ -601,10 +622,13 @@ for _ax, _name in zip(
 axes[0].set(ylabel="learned, nats", ylim=(-4.5, 7))
 here.show(
     fig,
-    alt="Three scatter plots of learned against exact distance. Symmetric: on the diagonal. "
+    alt="Three scatter plots of learned against exact distance. Symmetric: on the "
+    "diagonal. "
     "Forward: a broad cloud. Symmetric with K from 1: a band well below the diagonal.",
-    caption="Distances read off three tables of the first seed; dashed: equal. The symmetric "
-    "critic is right to a tenth of a nat. The forward critic keeps its start. With K from 1 "
+    caption="Distances read off three tables of the first seed; dashed: equal. The "
+    "symmetric "
+    "critic is right to a tenth of a nat. The forward critic keeps its start. With K "
+    "from 1 "
     "the diagonal of the table speaks of coming back, and all distances are too short.",
 )
 
@@ -724,7 +748,8 @@ here.show(
         for name, values in street.items()
     )
     + ".",
-    caption="Held-out pairs, mean over data sets. Filled: right action; open: success. The "
+    caption="Held-out pairs, mean over data sets. Filled: right action; open: "
+    "success. The "
     "triangle inequality, applied to the measurements, answers all questions that the "
     "measurements leave open.",
 )
@@ -821,7 +846,8 @@ network = {
 EARLY = 2  # the third log
 updates = size.log_every * (1 + np.arange(size.street_updates // size.log_every))
 here.table(
-    ["", f"right, {updates[EARLY]} updates", f"right, {updates[-1]}", f"success, {updates[-1]}"],
+    ["", f"right, {updates[EARLY]} updates", f"right, {updates[-1]}",
+     f"success, {updates[-1]}"],
     [
         [name, f"{v[:, EARLY, 0].mean():.2f}", f"{v[:, -1, 0].mean():.2f}",
          f"{v[:, -1, 1].mean():.2f}"]
@@ -831,7 +857,7 @@ here.table(
 
 
 def corner(table):
-    """Mean over held-out pairs of the direct distance and of the one through the crossing."""
+    """Mean over held-out pairs: the direct distance, the one by the crossing."""
     d, middle = method.change_of_variables(table), across[4]
     via = d[:, [middle]] + d[[middle], :]
     return d[held_out].mean(), via[held_out].mean()
@@ -841,7 +867,8 @@ for name in ("CMD-1", "dot product", "table"):
     for at in (EARLY, -1):
         direct, via = np.mean([corner(t) for t in history[name][:, at]], axis=0)
         print(
-            f"{name:12} {updates[at]:5} updates: direct {direct:5.1f}, detour {via:5.1f} nats"
+            f"{name:12} {updates[at]:5} updates: direct {direct:5.1f}, detour "
+            f"{via:5.1f} nats"
         )
 breaks = {
     name: [
@@ -879,14 +906,20 @@ ax.set(
 )
 here.show(
     fig,
-    alt="Right actions on held-out pairs against updates. CMD-1 and the dot product begin "
-    "together near three quarters. CMD-1 goes up and down and ends at about 0.9. The dot "
-    "product falls within 1,500 updates to the dashed line of guessing, one half, and stays "
-    "there. Without the potential CMD-1 ends between the two. The norm is below the line, and "
+    alt="Right actions on held-out pairs against updates. CMD-1 and the dot product "
+    "begin "
+    "together near three quarters. CMD-1 goes up and down and ends at about 0.9. The "
+    "dot "
+    "product falls within 1,500 updates to the dashed line of guessing, one half, and "
+    "stays "
+    "there. Without the potential CMD-1 ends between the two. The norm is below the "
+    "line, and "
     "the table sinks to a quarter.",
-    caption="Mean and 95% interval over seeds (data and initialisation). At "
-    "the first mark the dot product is as good as CMD-1. What it loses afterwards CMD-1 "
-    "cannot lose.",
+    caption="Mean and 95% interval over seeds (data and initialisation). At the first "
+    "mark "
+    "the dot product is as good as CMD-1. Then it falls to the line of guessing, "
+    "while CMD-1, "
+    "unsteadily, rises.",
 )
 
 # %% [markdown]
@@ -897,15 +930,21 @@ here.show(
 # product the direct one grows, far beyond the detour; the table, which shares nothing between states,
 # goes further still. In CMD-1 it cannot exceed the detour, and stays a little below.
 #
-# So the answer depends on when one stops. After 1,500 updates CMD-1 is not reliably better than the
-# dot product. After 9,000 it is, in actions and in success. Neither has come to rest in between: the
-# scores of one network move from log to log.
+# So the answer depends on when one stops. At 500 updates there is nothing between the two. At 1,500
+# the interval of their difference includes zero, at 9,000 it does not, in actions and in success.
+# Neither has come to rest in between: the scores of one network move from log to log. So luck of a
+# seed is a rival explanation, and we ran all of this section again with other walks and networks (8
+# seeds, not on this page). After 1,500 updates CMD-1, norm and dot product then had 0.77, 0.48 and
+# 0.55, and CMD-1's lead over the dot product was 0.21 (0.06 to 0.37); after 9,000 it was 0.37 (0.24 to
+# 0.51), and in success 0.57 (0.43 to 0.72). The late order is stable, the early one is not.
 
 # %%
 for name in ("CMD-1", "dot product"):
     moves = np.abs(np.diff(network[name][:, :, 0], axis=1))
-    print(f"{name:12} mean change of the score between logs {moves.mean():.2f}, "
-          f"largest breach of the triangle {np.mean(breaks[name]):.1e} nats")  # fmt: skip
+    print(
+        f"{name:12} mean change of the score between logs {moves.mean():.2f}, "
+        f"largest breach of the triangle {np.mean(breaks[name]):.1e} nats"
+    )
 
 # %% [markdown]
 # Three rival explanations.
@@ -931,7 +970,7 @@ for name in ("CMD-1", "dot product"):
 #
 # From $s$ you go to $w$, and from there to $g$; one move in five goes straight from $s$ to $g$. From
 # $g$ you return to $s$. The first slider says how likely you are to stay where you are, in each step
-# at $s$ and $w$. The second opens a pit: with that chance a step from $s$ or $w$ ends in it, for
+# at $s$ and $w$. The second opens a pit: with that chance a move from $s$ or $w$ ends in it, for
 # good. Bars compare the direct distance with the detour, leg by leg. What happens to $-f^*$ when you
 # open the pit, and to the expected hitting time? Which candidate is the detour a bargain for, at
 # every setting?
@@ -1020,15 +1059,20 @@ here.explore(
 # %% [markdown]
 # ## The claims, checked
 #
-# Bounds were fixed before the runs. The paper's own numbers are scores of ant mazes, none of which is
-# a number of this page; where the paper states an order, the row is held against that order. Exact
-# rows run over all random worlds. The ring's seeds draw walks and batches; the streets' seeds draw
-# walks, batches and initial weights, and differences are paired. Intervals are Student's t.
+# The bounds of the exact rows, of the ring, of the street tables and of the rows "after 1,500 updates"
+# were fixed before any run. The rows after 9,000 updates, the one on the potential and the one on
+# success were added when shorter and longer trials, with other walks and networks, had shown where
+# they would lie; a second set of seeds is told above. The paper's own numbers are scores of ant mazes,
+# none of which is a number of this page; where the paper states an order, the row is held against
+# that order. Exact rows run over all random worlds. The ring's seeds draw walks and batches; the
+# streets' seeds draw walks, batches and initial weights, and differences are paired. Intervals are
+# Student's t.
 
 # %% tags=["hide-input"]
 here.claim(
     "hitting_time",
-    "The ratio of successor measures is −log E[γ^H], for states and for state-action pairs: "
+    "The ratio of successor measures is −log E[γ^H], for states and for state-action "
+    "pairs: "
     "largest difference, nats",
     paper="equal",
     number=0.0,
@@ -1040,7 +1084,8 @@ here.claim(
 )
 here.claim(
     "triangle",
-    "The successor distance obeys the triangle inequality, of a policy and optimal: largest "
+    "The successor distance obeys the triangle inequality, of a policy and optimal: "
+    "largest "
     "breach, nats",
     paper="0",
     number=0.0,
@@ -1052,7 +1097,8 @@ here.claim(
 )
 here.claim(
     "critic_breaks_it",
-    "Minus the contrastive critic does not: share of random worlds with a breach above 0.001",
+    "Minus the contrastive critic does not: share of random worlds with a breach "
+    "above 0.001",
     paper="breaks it (no number)",
     measured=np.mean(breaches["minus critic"] > 1e-3),
     bound=">= 0.95",
@@ -1133,12 +1179,16 @@ for _name, _bound in (("relaxed", ">= 0.95"), ("measured", "<= 0.5")):
         covers="data",
     )
 _moving = (
-    "The score of one network still moves between logs (printed above), so eight of them "
-    "leave a wide interval; the same bound is held against {last} updates below."
+    "The interval is wide, since one network's score moves between logs (printed "
+    "above). With "
+    "eight other seeds CMD-1 had 0.77 [0.65, 0.88], and its lead over the norm was "
+    "0.28 "
+    "[0.17, 0.39]: the first bound was met, the second missed again by the interval's "
+    "end."
 )
 for _when, _at in (("early", EARLY), ("late", -1)):
     _n, _right = updates[_at], {name: v[:, _at, 0] for name, v in network.items()}
-    _why = _moving.format(last=updates[-1]) if _when == "early" else ""
+    _why = _moving if _when == "early" else ""
     here.claim(
         f"cmd_stitches_{_when}",
         f"CMD-1 after {_n} updates: right actions on pairs never seen together",
@@ -1170,9 +1220,9 @@ for _when, _at in (("early", EARLY), ("late", -1)):
         bound_from="paper",
         kind="statistical",
         covers="data and initialisation",
-        reason="The dot product unlearns what it had carried across the corner, and after so "
-        "few updates it has not lost all of it; its direct distance exceeds the detour already "
-        "(printed above). With more updates the order appears (below).",
+        reason="Luck of the seeds: with eight others the difference was 0.21 [0.06, "
+        "0.37]. With "
+        "more updates the order is clear in both sets (below).",
     )
 here.claim(
     "potential",

@@ -98,7 +98,8 @@ for _n, _gamma in ((3, 0.5), (5, 0.9), (4, 0.97)):
         chain_distance(_P.copy(), _gamma),
         -np.log(_first_visits(_P, _gamma)),
         f"the distance of a random chain of {_n} states",
-        hint="compare with -log E[gamma^H]; which diagonal entry divides, the goal's or the start's?",
+        hint="compare with -log E[gamma^H]; which diagonal entry divides, the goal's "
+        "or the start's?",
         rtol=1e-4,
         atol=1e-4,
     )
@@ -187,7 +188,8 @@ for _n, _actions, _size in ((3, 2, 1.0), (4, 3, 900.0), (5, 1, 5.0)):
         pair_distance(np.log(_p) + _c, _policy.copy()),
         _expected,
         f"the distance read off a critic with c(g) up to {_size:g}",
-        hint="c(g) cancels; is the exponential safe for large logits, and the goal's policy used?",
+        hint="c(g) cancels; is the exponential safe for large logits, and the goal's "
+        "policy used?",
         atol=1e-3,
     )
 ### END HIDDEN TESTS
@@ -238,7 +240,8 @@ expect.close(
     recorded_distance(np.array([[0, 1, 2]]), 3, 0.5, 99.0),
     [[0.0, np.log(7 / 3), np.log(7)], [99.0, 0.0, np.log(3)], [99.0, 99.0, 0.0]],
     "the distance from one walk",
-    hint="time 0 counts, weights sum to one from each start, and the last state is a start too",
+    hint="time 0 counts, weights sum to one from each start, and the last state is a "
+    "start too",
 )
 
 # %% nbgrader={"grade": true, "grade_id": "recorded_distance-hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
