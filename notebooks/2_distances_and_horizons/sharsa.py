@@ -695,8 +695,8 @@ here.show(
 #   value and often fails. The guess is that neighbouring states differ less in value than the counts
 #   err, so that it climbs a bumpy hill and gets stuck, while states eight steps apart differ by more.
 #   The test is a value without errors, $\gamma^{D(s,g)}$: then levels should not matter. The next cell
-#   makes it. This is the argument of HIQL (hierarchical implicit Q-learning), which
-#   [OGBench](../5_scale_and_benchmarks/ogbench.ipynb) evaluates.
+#   makes it. This is the argument of [HIQL](hiql.ipynb) (hierarchical implicit Q-learning),
+#   whose chapter computes it in full.
 # - **Flat cloning lacks coverage first of all.** It knows only pairs that occurred in one walk. Does
 #   more data cure that? Four and sixteen times as many walks, and the same number of steps in walks
 #   four times as long:
@@ -1185,8 +1185,9 @@ here.conclude()
 #
 # ## Where to go from here
 #
-# [Horizon generalization](horizon_generalization.ipynb) asks the same question of distances: one
-# inequality there does the work of the subgoals here. [TD
+# [HIQL](hiql.ipynb) is the same idea with one learned value for both levels.
+# [Horizon generalization](horizon_generalization.ipynb) asks the question of distances: one inequality
+# there does the work of the subgoals here. [TD
 # InfoNCE](../1_predicting_the_future/td_infonce.ipynb) bootstraps a contrastive critic and meets the
 # same trade between the length of a backup and its bias. [OGBench](../5_scale_and_benchmarks/ogbench.ipynb)
 # is where the learner can be trained.
