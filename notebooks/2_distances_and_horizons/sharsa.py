@@ -131,9 +131,11 @@ for _state, _name in ((start, "start"), (goal, "goal")):
     )
 here.show(
     fig,
-    alt="A maze with four recorded walks that end in squares, and a dashed shortest path "
+    alt="A maze with four recorded walks that end in squares, and a dashed shortest "
+    "path "
     f"of {len(_path) - 1} moves with an open circle every {size.subgoal_steps} moves.",
-    caption=f"Four of the recorded walks (each {size.walk_length} steps) and the longest "
+    caption=f"Four of the recorded walks (each {size.walk_length} steps) and the "
+    "longest "
     f"errand (dashed, {len(_path) - 1} moves). Open circles: subgoals "
     f"{size.subgoal_steps} moves apart. Each stride is short enough to have been "
     "recorded; the whole errand never was.",
@@ -178,7 +180,7 @@ GAMMA, SIGMA, LENGTH = 0.99, 0.5, 32
 
 
 def chain_errors(n, look):
-    """V by backups from the end, `look` says what is read where V is used; minus the truth."""
+    """V by backups, minus the truth; `look` says what is read where V is used."""
     V, truth = [0.0], [0.0]
     for d in range(1, LENGTH + 1):
         rewards = -sum(GAMMA**k for k in range(min(n, d)))
@@ -224,11 +226,14 @@ for _n, _color in ((1, "second"), (4, "third"), (8, "ours")):
 ax.set(xlabel="distance to the end, steps", ylabel="error of the value", xlim=(0, 36))
 here.show(
     fig,
-    alt="Error of the value against distance. For one-step backups it rises almost in a "
-    "straight line to 7.5 at 32 steps, for four steps in stairs to 1.7, for eight to 0.7; "
+    alt="Error of the value against distance. For one-step backups it rises almost in "
+    "a "
+    "straight line to 7.5 at 32 steps, for four steps in stairs to 1.7, for eight to "
+    "0.7; "
     "dots of the simulation lie on the lines.",
     caption="Lines: the formula. Dots: means of the simulated backups with a noisy "
-    "maximum. Each stair is one more value that was used; up to a distance of *n* there "
+    "maximum. Each stair is one more value that was used; up to a distance of *n* "
+    "there "
     "is none and no error.",
 )
 
@@ -340,11 +345,15 @@ for _n, _color, _marker in (
 right.set(xscale="log", xlabel=f"samples (H = {middle})")
 here.show(
     fig,
-    alt="Left: median relative error falls with the steps per backup for chains of three "
-    f"lengths, from about 0.9 to the projection at about 0.42. Right: for H = {middle} the "
-    "curves for n = 1, 16 and H stay level from a thousand samples on, one above the other.",
+    alt="Left: median relative error falls with the steps per backup for chains of "
+    "three "
+    f"lengths, from about 0.9 to the projection at about 0.42. Right: for H = {middle} "
+    "the "
+    "curves for n = 1, 16 and H stay level from a thousand samples on, one above the "
+    "other.",
     caption="Left: the error at rest falls as backups get longer, to the best that the "
-    "features can do (dashed). Right: from a thousand samples on, a hundred times as many "
+    "features can do (dashed). Right: from a thousand samples on, a hundred times as "
+    "many "
     "leave each curve where it was. Here the steps per backup count, the data do not.",
 )
 
@@ -435,12 +444,17 @@ for _ax in (left, right_ax):
 right_ax.set_ylim(-1.7, 1.6)
 here.show(
     fig,
-    alt="Two panels over updates, logarithmic. Left, the squared temporal difference: eight "
-    "steps stay at 0.5, both one-step learners fall below 0.02. Right, the error of Q: one "
-    "step begins highest and falls late, eight steps settle at about 2, one step with the "
+    alt="Two panels over updates, logarithmic. Left, the squared temporal difference: "
+    "eight "
+    "steps stay at 0.5, both one-step learners fall below 0.02. Right, the error of Q: "
+    "one "
+    "step begins highest and falls late, eight steps settle at about 2, one step with "
+    "the "
     "fast copy falls early to below 0.1.",
-    caption="The learner with the largest temporal difference (eight steps, blue) has, at "
-    "the dotted line, a far better *Q* than the one with a small one (one step, red). The "
+    caption="The learner with the largest temporal difference (eight steps, blue) has, "
+    "at "
+    "the dotted line, a far better *Q* than the one with a small one (one step, red). "
+    "The "
     "fast copy (yellow) shows why: it takes one step as well, and has no such trouble.",
 )
 
@@ -460,7 +474,7 @@ here.show(
 
 # %%
 def resting_q(n, expert=0.9):
-    """Q of the wrong and the right action, by distance to the end, where backups come to rest."""
+    """Q of the wrong and the right action, by distance, where backups rest."""
     Q = np.zeros((size.lock + 1, 2))
     for _ in range(20 * size.lock):
         U = Q.max(axis=1)
@@ -671,13 +685,15 @@ ax.set(
 here.show(
     fig,
     lead=True,
-    alt="Success against distance for seven methods. SHARSA and the one-step value with "
+    alt="Success against distance for seven methods. SHARSA and the one-step value "
+    "with "
     "60 sweeps stay near one; the one-step value with 10 sweeps bends down at the end; "
     "choosing by single steps, no value, flat cloning and the released rule fall, flat "
     "cloning and the released rule to near zero.",
     caption="Same walks for all; bands are 95% intervals over "
     f"{size.seeds} data sets. Two levels and a value carry walks of {size.walk_length} "
-    f"steps to goals {int(D.max())} moves away. Without either most far goals are missed, "
+    f"steps to goals {int(D.max())} moves away. Without either most far goals are "
+    "missed, "
     "and so they are with the published rule for success.",
 )
 
@@ -695,8 +711,8 @@ here.show(
 #   value and often fails. The guess is that neighbouring states differ less in value than the counts
 #   err, so that it climbs a bumpy hill and gets stuck, while states eight steps apart differ by more.
 #   The test is a value without errors, $\gamma^{D(s,g)}$: then levels should not matter. The next cell
-#   makes it. This is the argument of HIQL (hierarchical implicit Q-learning), which
-#   [OGBench](../5_scale_and_benchmarks/ogbench.ipynb) evaluates.
+#   makes it. This is the argument of [HIQL](hiql.ipynb) (hierarchical implicit Q-learning),
+#   whose chapter computes it in full.
 # - **Flat cloning lacks coverage first of all.** It knows only pairs that occurred in one walk. Does
 #   more data cure that? Four and sixteen times as many walks, and the same number of steps in walks
 #   four times as long:
@@ -729,9 +745,8 @@ for name, (more, longer) in alternatives.items():
         flat, together = subgoals.cloned_actions(visited, taken, S, 5)
         flat_far[name].append(judge(flat)[far].mean())
     print(f"flat cloning beyond {0.6 * D.max():.0f} moves, {name}:", end=" ")
-    print(
-        f"{np.mean(flat_far[name]):.2f} (pairs in the last data set: {together.mean():.0%})"
-    )
+    print(f"{np.mean(flat_far[name]):.2f}", end=" ")
+    print(f"(pairs in the last data set: {together.mean():.0%})")
 
 # %% [markdown]
 # With an exact value, one step ahead is enough: it was the value's errors that two levels protect from.
@@ -803,8 +818,15 @@ left.plot(
 left.plot(*_x0.T, ".", color=COLORS["fifth"], ms=3)
 left.plot(*_x1.T, ".", color=COLORS["ours"], ms=4)
 left.plot(0, 0, "X", color=COLORS["second"], ms=9)
-left.annotate("regression", (0, 0), (0, 10), textcoords="offset points", ha="center",
-              color=COLORS["second"], bbox={"fc": "white", "ec": "none", "pad": 1})  # fmt: skip
+left.annotate(
+    "regression",
+    (0, 0),
+    (0, 10),
+    textcoords="offset points",
+    ha="center",
+    color=COLORS["second"],
+    bbox={"fc": "white", "ec": "none", "pad": 1},
+)
 left.set(xlim=(-3.4, 3.4), ylim=(-2.6, 2.6), title="noise carried to subgoals")
 _ns = np.arange(1, 9)
 right_ax.plot(_ns, 1 - 0.5**_ns, "o-", color=COLORS["ours"], ms=4)
@@ -812,11 +834,15 @@ right_ax.set(xlabel="draws, N", ylabel="best one is right", ylim=(0.4, 1.03))
 right_ax.set_title("1 − ½ᴺ")
 here.show(
     fig,
-    alt="Left: a cloud of noise and thin lines from it to two tight clusters at minus two "
-    "and two; a cross between them marks the answer of regression. Right: the chance that "
+    alt="Left: a cloud of noise and thin lines from it to two tight clusters at minus "
+    "two "
+    "and two; a cross between them marks the answer of regression. Right: the chance "
+    "that "
     "the best of N draws is on the right side rises from one half to nearly one.",
-    caption="The flow splits one cloud (yellow) into two clusters (blue) and leaves the "
-    "middle, which regression would propose, nearly empty. A value then needs only a few "
+    caption="The flow splits one cloud (yellow) into two clusters (blue) and leaves "
+    "the "
+    "middle, which regression would propose, nearly empty. A value then needs only a "
+    "few "
     "draws to have what it likes among them.",
 )
 
@@ -845,7 +871,8 @@ def profile_frame(n, gamma):
 def profile_words(n, gamma):
     at = bias_profile(np.array([30, 100]), n, gamma, b)
     return (
-        f"Error with backups of {n} steps and discount {gamma}: {at[0]:.2f} at a distance of "
+        f"Error with backups of {n} steps and discount {gamma}: {at[0]:.2f} at a "
+        "distance of "
         f"30, {at[1]:.2f} at 100; with one step "
         f"{bias_profile(np.array([100]), 1, gamma, b)[0]:.2f}."
     )
@@ -869,7 +896,8 @@ here.explore(
 # %% tags=["hide-input"]
 here.claim(
     "bias_formula",
-    "Backups from the end and the closed form of the bias agree: largest gap, n = 1, 4, 8",
+    "Backups from the end and the closed form of the bias agree: largest gap, n = 1, "
+    "4, 8",
     paper="—",
     measured=formula_gap,
     bound="<= 1e-10",
@@ -883,7 +911,8 @@ _z = max(
 )
 here.claim(
     "bias_simulated",
-    "Noise in a maximum over two actions gives that bias with b = σ/√π: largest gap, in "
+    "Noise in a maximum over two actions gives that bias with b = σ/√π: largest gap, "
+    "in "
     "standard errors",
     paper="—",
     measured=_z,
@@ -893,7 +922,8 @@ here.claim(
 )
 here.claim(
     "whole_way_is_projection",
-    "With as many steps as the chain has, the resting point is the projection: largest gap",
+    "With as many steps as the chain has, the resting point is the projection: largest "
+    "gap",
     paper="—",
     measured=projection_gap,
     bound="<= 1e-8",
@@ -944,7 +974,8 @@ here.claim(
 _fixed = 16 if size.chains[0] >= 16 else 4
 here.claim(
     "longer_chains_are_worse",
-    "At 16 steps per backup the error at rest grows with the chain: least rise from one "
+    "At 16 steps per backup the error at rest grows with the chain: least rise from "
+    "one "
     "length to the next",
     paper="— (a direction)",
     measured=np.min(
@@ -962,7 +993,8 @@ here.claim(
 )
 here.claim(
     "data_does_not_cure",
-    f"A hundred times as many samples change the one-step error at rest (H = {middle}) by "
+    f"A hundred times as many samples change the one-step error at rest (H = {middle}) "
+    "by "
     "little: relative change from the second amount to the last",
     paper="— (performance saturates)",
     measured=_groups(by_amount[amounts[-1], 1]) / _groups(by_amount[amounts[1], 1]) - 1,
@@ -974,7 +1006,8 @@ here.claim(
 _td, _err = lock_runs[0, early], lock_runs[1, early]
 here.claim(
     "small_td",
-    "In the lock, early, one step has a far smaller squared temporal difference than eight: "
+    "In the lock, early, one step has a far smaller squared temporal difference than "
+    "eight: "
     "ratio",
     paper="— (a figure we could not read)",
     measured=_td[0] / _td[1],
@@ -1009,7 +1042,8 @@ here.claim(
 )
 here.claim(
     "off_policy_bias",
-    "What eight steps keep is the expert's mistakes: error of Q after all updates over that "
+    "What eight steps keep is the expert's mistakes: error of Q after all updates over "
+    "that "
     "of the exact table",
     paper="—",
     measured=lock_runs[1, -1, 1] / resting_bias[8],
@@ -1077,7 +1111,8 @@ here.claim(
 )
 here.claim(
     "patience",
-    "The rival: sixty sweeps of one-step backups do as well as ten of eight: difference",
+    "The rival: sixty sweeps of one-step backups do as well as ten of eight: "
+    "difference",
     paper="—",
     measured=_means("SHARSA", far) - _means("one-step value, 60 sweeps", far),
     bound="in [-0.1, 0.1]",
@@ -1109,7 +1144,8 @@ here.claim(
 )
 here.claim(
     "levels_protect_from_errors",
-    "The rival: choosing single steps by an exact value reaches far goals without levels",
+    "The rival: choosing single steps by an exact value reaches far goals without "
+    "levels",
     paper="—",
     measured=exact_far,
     bound=">= 0.8",
@@ -1156,8 +1192,8 @@ here.conclude()
 # ## Scaling up
 #
 # The learner with networks is `SHARSA` in `goalward.methods.sharsa`: two flows and a value of OGBench's
-# sizes (three layers of 512 units), $N=32$, ten Euler steps, and the authors' $n$, goals and $\gamma=0.999$
-# for the families of tasks that they used. It trains on every OGBench data set of states:
+# sizes (three layers of 512 units), $N=32$, ten Euler steps, the authors' $\gamma=0.999$ and,
+# for the families of tasks that they used, their $n$ and goals. It trains on every OGBench data set of states:
 #
 # ```
 # goalward bench train sharsa --env humanoidmaze-giant-navigate-v0 --seeds 4
@@ -1185,8 +1221,9 @@ here.conclude()
 #
 # ## Where to go from here
 #
-# [Horizon generalization](horizon_generalization.ipynb) asks the same question of distances: one
-# inequality there does the work of the subgoals here. [TD
+# [HIQL](hiql.ipynb) is the same idea with one learned value for both levels.
+# [Horizon generalization](horizon_generalization.ipynb) asks the question of distances: one inequality
+# there does the work of the subgoals here. [TD
 # InfoNCE](../1_predicting_the_future/td_infonce.ipynb) bootstraps a contrastive critic and meets the
 # same trade between the length of a backup and its bias. [OGBench](../5_scale_and_benchmarks/ogbench.ipynb)
 # is where the learner can be trained.

@@ -102,11 +102,10 @@ _SHARSA_GOALS = {
 def sharsa(name: Name) -> dict[str, Any]:
     """SHARSA's discount, goals, subgoals and how its value joins two critics.
 
-    Where its authors have no settings, the benchmark's discount and goals, and 25 steps.
+    Where its authors have no settings, their discount, the benchmark's goals and 25 steps.
     """
-    tuned = name.family in _SHARSA_GOALS
     return {
-        "gamma": 0.999 if tuned else gamma(name),
+        "gamma": 0.999,
         "actor_goals": _SHARSA_GOALS.get(name.family, actor_goals(name)),
         "value_goals": SHARSA_VALUE_GOALS,
         "subgoal_steps": 50 if name.family in ("cube", "humanoidmaze") else 25,
