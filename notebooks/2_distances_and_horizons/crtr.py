@@ -280,10 +280,14 @@ for i in range(B):
     g = -4 / 8 * np.array([np.sum((z[j] - z_plus[i]) ** 2) for j in range(B)])
     for logits in (f, g):
         loss -= (logits[i] - np.log(np.sum(np.exp(logits)))) / (2 * B)
-by_library = symmetric_info_nce(2 * 4 / 8 * half_squares(jnp.array(z), jnp.array(z_plus)))
+by_library = symmetric_info_nce(
+    2 * 4 / 8 * half_squares(jnp.array(z), jnp.array(z_plus))
+)
 assert np.isclose(loss, by_library, rtol=1e-5)
 same = np.where(np.equal.outer(np.arange(B) // R, np.arange(B) // R), 0.0, -1e9)
-print(f"recognition alone: {symmetric_info_nce(jnp.array(same)):.4f}, ln 3 = {np.log(3):.4f}")
+print(
+    f"recognition alone: {symmetric_info_nce(jnp.array(same)):.4f}, ln 3 = {np.log(3):.4f}"
+)
 print(getsource(sampling.repeated_future_pairs).split('"""')[2])
 print(getsource(method.CRTR.batch), getsource(method.CRTR.logits), sep="\n")
 
@@ -343,9 +347,15 @@ def padded(seen):
 def record(world, seed):
     rng = np.random.default_rng([seed, {"new": 0, "few": 1, "tiles": 2}[world]])
     if world == "tiles":
-        return None, sliding.observe(sliding.scrambles(rng, size.episodes, WALK))
+        long = sliding.scrambles(rng, -(-size.episodes // 3), 3 * WALK)
+        pieces = np.concatenate([long[:, at : at + WALK + 1] for at in (0, WALK, 2 * WALK)])
+        return None, sliding.observe(rng.permutation(pieces)[: size.episodes])
     floors = rooms.random_rooms(rng, 32 if world == "few" else size.episodes)
-    used = floors[rng.integers(len(floors), size=size.episodes)] if world == "few" else floors
+    used = (
+        floors[rng.integers(len(floors), size=size.episodes)]
+        if world == "few"
+        else floors
+    )
     return floors, rooms.observe(used, rooms.walks(rng, used, WALK))
 
 
@@ -536,7 +546,9 @@ for name, values, world in (
     ("32 rooms, tested in them", rho_known, "few"),
     ("32 rooms, tested in new ones", rho, "few"),
 ):
-    print(name, *(f"R = {R}: {of(values, world, R).mean():.2f}" for R in (1, 2)), sep="; ")
+    print(
+        name, *(f"R = {R}: {of(values, world, R).mean():.2f}" for R in (1, 2)), sep="; "
+    )
 
 # %% [markdown]
 # RIVALS
@@ -586,7 +598,9 @@ clueless = [i for i in room_runs if runs[i][1] == 1]
 searched_clueless = [search_rooms([t[i] for t in h_untrained], 36) for i in clueless]
 walked_clueless = [search_rooms([t[i] for t in h_untrained], 18, 1) for i in clueless]
 blind = search_rooms([np.zeros(grid.states) for grid in grids], 36)
-perfect = search_rooms([g.distances[:, t] for g, t in zip(grids, goals, strict=True)], 36)
+perfect = search_rooms(
+    [g.distances[:, t] for g, t in zip(grids, goals, strict=True)], 36
+)
 assert np.array_equal(perfect[:, 1], shortest)
 
 
@@ -611,7 +625,9 @@ print(
     f"untrained: {np.mean([s[:, 1].mean() for s in searched_clueless]):.2f} cells; "
     f"{np.mean([w[:, 0].mean() for w in walked_clueless]):.0%} arrive"
 )
-print(f"breadth-first: {blind[:, 1].mean():.2f}; true distance: {perfect[:, 1].mean():.2f}")
+print(
+    f"breadth-first: {blind[:, 1].mean():.2f}; true distance: {perfect[:, 1].mean():.2f}"
+)
 
 # %% tags=["hide-input"]
 fig, (left, middle, right) = plt.subplots(1, 3, figsize=(6.4, 3.0))
@@ -624,7 +640,9 @@ for ax, results, blank, label in (
 ):  # fmt: skip
     for x, values in enumerate((blank, *results.values())):
         color = figures.COLORS["muted" if x == 0 else "second" if x == 1 else "ours"]
-        ax.plot(np.full(len(values), x), values, "os^D"[x], color=color, ms=5, alpha=0.7)
+        ax.plot(
+            np.full(len(values), x), values, "os^D"[x], color=color, ms=5, alpha=0.7
+        )
         ax.plot([x - 0.3, x + 0.3], [np.mean(values)] * 2, color=color)
     ax.set_xticks(range(4), ["none", *(str(R) for R in REPEATS["new"])])
     ax.set(xlabel="R", title=label)
@@ -672,8 +690,12 @@ def one(params, i):
     return jax.tree.map(lambda leaf: leaf[i], params)
 
 
-h_tiles = {i: np.asarray(board_heuristic(one(trained.params, i), boards)) for i in tile_runs}
-h_tiles["untrained"] = np.asarray(board_heuristic(one(untrained.params, tile_runs[0]), boards))
+h_tiles = {
+    i: np.asarray(board_heuristic(one(trained.params, i), boards)) for i in tile_runs
+}
+h_tiles["untrained"] = np.asarray(
+    board_heuristic(one(untrained.params, tile_runs[0]), boards)
+)
 D_tiles = sliding.distances()
 h_tiles |= {"Manhattan": sliding.manhattan(), "true distance": D_tiles}
 h_tiles["breadth-first"] = np.zeros(len(D_tiles))
@@ -687,8 +709,13 @@ def search_tiles(table):
         [
             [got.found, got.expanded, len(got.path) - 1]
             for got in (
-                best_first_search(int(b), 0, slides.__getitem__,
-                                  lambda s: [table[n] for n in s], size.node_budget)
+                best_first_search(
+                    int(b),
+                    0,
+                    slides.__getitem__,
+                    lambda s: [table[n] for n in s],
+                    size.node_budget,
+                )
                 for b in chosen
             )  # fmt: skip
         ]
@@ -705,7 +732,9 @@ for R in REPEATS["tiles"]:
         f"{np.mean([solved[i][:, 1].mean() for i in mine]):.0f}"
     )
 for name in ("untrained", "Manhattan", "breadth-first", "true distance"):
-    print(f"{name}: solved {solved[name][:, 0].mean():.0%}, nodes {solved[name][:, 1].mean():.0f}")
+    print(
+        f"{name}: solved {solved[name][:, 0].mean():.0%}, nodes {solved[name][:, 1].mean():.0f}"
+    )
 print(f"Manhattan: rho {rank_correlation(h_tiles['Manhattan'], D_tiles):.2f}")
 
 # %% tags=["hide-input"]

@@ -100,7 +100,7 @@ def every_place(floor: Bool[np.ndarray, "height width"]) -> Float[np.ndarray, "s
     return observe(floor[None], cells)[0]
 
 
-def same_room(a: Floors, b: Floors) -> Bool[np.ndarray, " rooms"]:
+def same_room(a: Floors, b: Bool[np.ndarray, "others height width"]) -> Bool[np.ndarray, " rooms"]:
     """For each room of `a`, whether `b` has one with the same walls."""
     known = {floor.tobytes() for floor in b}
     return np.array([floor.tobytes() in known for floor in a])

@@ -72,15 +72,15 @@ def observe(numbers: Int[np.ndarray, "*batch"]) -> Float[np.ndarray, "*batch fea
     return code.reshape(*tiles.shape[:-1], SQUARES * SQUARES).astype(np.float32)
 
 
-def scrambles(
-    rng: np.random.Generator, n: int, steps: int
-) -> Int[np.ndarray, "n steps_and_1"]:
+def scrambles(rng: np.random.Generator, n: int, steps: int) -> Int[np.ndarray, "n steps_and_1"]:
     """Random moves away from the solved board, never straight back, told in reverse."""
     ways = successors()
     result, before = [np.zeros(n, dtype=np.int32)], np.full(n, NONE)
     for _ in range(steps):
         options = ways[result[-1]]
-        lot = np.where((options == NONE) | (options == before[:, None]), -1, rng.uniform(size=(n, 4)))
+        lot = np.where(
+            (options == NONE) | (options == before[:, None]), -1, rng.uniform(size=(n, 4))
+        )
         before = result[-1]
         result.append(options[np.arange(n), lot.argmax(1)])
     return np.stack(result[::-1], axis=1)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
@@ -34,6 +33,8 @@ from goalward.protocol import (
 )
 
 Joint = Float[np.ndarray, "states futures"]
+Joints = Sequence[Float[np.ndarray, "_ _"]]
+"""One table a context; contexts may have different numbers of states."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,10 @@ class CRTR:
         params = self.encoder.init(key, example["state"])
         return initial_state(params, ADAM, self.learning_rate)
 
-    def batch(self, data: tuple[Int[Array, ""], Dataset], key: Key) -> dict[str, Array]:
+    def batch(self, data: tuple[int | Int[Array, ""], Dataset], key: Key) -> dict[str, Array]:
         """States and futures; `repeats` consecutive rows share a trajectory."""
         repeats, recorded = data
-        anchor, future = repeated_future_pairs(
-            recorded, key, self.batch_size, repeats, self.gamma
-        )
+        anchor, future = repeated_future_pairs(recorded, key, self.batch_size, repeats, self.gamma)
         return {"state": recorded.observations[anchor], "future": recorded.observations[future]}
 
     def logits(self, params: Params, states: Array, futures: Array) -> Float[Array, "rows columns"]:
@@ -111,7 +110,7 @@ def information(joint: Joint) -> float:
     return float(np.sum(joint[possible] * log_ratio(joint)[possible]))
 
 
-def all_contexts(joints: Sequence[Joint]) -> Joint:
+def all_contexts(joints: Joints) -> Float[np.ndarray, "all all"]:
     """The joint table over contexts: blocks on the diagonal, for states that reveal theirs."""
     sizes = np.cumsum([0, *(len(joint) for joint in joints)])
     table = np.zeros((sizes[-1], sizes[-1]))
@@ -128,7 +127,7 @@ class Decomposition(NamedTuple):
     context: float
 
 
-def decompose(joints: Sequence[Joint]) -> Decomposition:
+def decompose(joints: Joints) -> Decomposition:
     """How much of what the states tell of each other is the context."""
     within = float(np.mean([information(joint) for joint in joints]))
     return Decomposition(information(all_contexts(joints)), within, float(np.log(len(joints))))
