@@ -74,7 +74,9 @@ _joints = np.array([[[0.4, 0.1], [0.1, 0.4]], [[0.1, 0.3], [0.3, 0.3]]])
 _critic = expect.array(
     conditional_critic(_joints.copy()), (2, 2, 2), "conditional_critic(joints)"
 )
-expect.close(_critic[0], np.log([[1.6, 0.4], [0.4, 1.6]]), "the critic of the first context")
+expect.close(
+    _critic[0], np.log([[1.6, 0.4], [0.4, 1.6]]), "the critic of the first context"
+)
 expect.close(
     _critic[1],
     np.log([[0.25 / 0.4, 0.75 / 0.6], [0.5 / 0.4, 0.5 / 0.6]]),
@@ -82,7 +84,9 @@ expect.close(
     hint="rows of p(x+ | x, c) sum to one; the denominator depends on the column",
 )
 _two = expect.array(
-    informations(_joints[:1].copy(), np.array([1.0])), (2,), "informations of one context"
+    informations(_joints[:1].copy(), np.array([1.0])),
+    (2,),
+    "informations of one context",
 )
 expect.close(_two, [0.192745, 0.192745], "informations of one context (there H(C) = 0)")
 expect.close(
@@ -111,7 +115,9 @@ for _contexts, _n in ((3, 4), (6, 3), (2, 7)):
                 _total += _p[_c] * _joints[_c, _x, _y] * np.log(_ratio / _p[_c])
                 _within += _p[_c] * _joints[_c, _x, _y] * np.log(_ratio)
     expect.close(
-        conditional_critic(_joints.copy()), _wanted, f"the critic of {_contexts} contexts"
+        conditional_critic(_joints.copy()),
+        _wanted,
+        f"the critic of {_contexts} contexts",
     )
     expect.close(
         informations(_joints.copy(), _p.copy()),
@@ -168,17 +174,25 @@ def crtr_batch(seed, M, T, B, R, gamma):
 # %% nbgrader={"grade": true, "grade_id": "crtr_batch-visible", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 from goalward.course.assignments import expect
 
-_rows = expect.array(crtr_batch(0, 10, 8, 12, 3, 0.9), (12, 3), "crtr_batch(0, 10, 8, 12, 3, 0.9)")
+_rows = expect.array(
+    crtr_batch(0, 10, 8, 12, 3, 0.9), (12, 3), "crtr_batch(0, 10, 8, 12, 3, 0.9)"
+)
 assert np.all(_rows == np.round(_rows)), "crtr_batch: rows hold whole numbers"
 _names, _counts = np.unique(_rows[:, 0], return_counts=True)
-assert np.all(_counts == 3), "crtr_batch: with R = 3 each trajectory stands in exactly 3 rows"
+assert np.all(_counts == 3), (
+    "crtr_batch: with R = 3 each trajectory stands in exactly 3 rows"
+)
 assert np.all((_names >= 0) & (_names < 10)), "crtr_batch: trajectories are 0 to M - 1"
 assert np.all((_rows[:, 1] >= 0) & (_rows[:, 2] <= 8)), "crtr_batch: times are 0 to T"
-assert np.all(_rows[:, 2] > _rows[:, 1]), "crtr_batch: the future is at least one step ahead"
+assert np.all(_rows[:, 2] > _rows[:, 1]), (
+    "crtr_batch: the future is at least one step ahead"
+)
 expect.close(crtr_batch(0, 10, 8, 12, 3, 0.9), _rows, "the same seed again")
 assert not np.array_equal(
     np.sort(_rows, axis=0),
-    np.sort(expect.array(crtr_batch(1, 10, 8, 12, 3, 0.9), (12, 3), "with seed 1"), axis=0),
+    np.sort(
+        expect.array(crtr_batch(1, 10, 8, 12, 3, 0.9), (12, 3), "with seed 1"), axis=0
+    ),
 ), "crtr_batch: another seed should give another batch"
 
 # %% nbgrader={"grade": true, "grade_id": "crtr_batch-hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
@@ -187,28 +201,32 @@ from goalward.course.assignments import hidden
 
 _rng = hidden.rng("crtr_batch")
 for _R in (1, int(_rng.integers(2, 5))):
-    _T, _M, _gamma = int(_rng.integers(4, 7)), 30 * _R, float(_rng.uniform(0.4, 0.7))
+    _T, _M, _gamma = int(_rng.integers(4, 7)), 30, float(_rng.uniform(0.4, 0.7))
     _B = 20 * _R
     _all = []
     for _ in range(80):
         _batch = crtr_batch(int(_rng.integers(2**31)), _M, _T, _B, _R, _gamma)
         _batch = expect.array(_batch, (_B, 3), f"a batch with R = {_R}").astype(int)
         _times_used = np.unique(_batch[:, 0], return_counts=True)[1]
-        assert np.all(_times_used == _R), f"with R = {_R} each trajectory stands in R rows"
+        assert np.all(_times_used == _R), (
+            f"with R = {_R} each trajectory stands in R rows"
+        )
         assert np.all((_batch[:, 1:] >= 0) & (_batch[:, 1:] <= _T)), "times are 0 to T"
         _all.append(_batch[np.argsort(_batch[:, 0], kind="stable")])
     _all = np.array(_all)
     _rows = _all.reshape(-1, 3)
     _share = np.bincount(_rows[:, 0], minlength=_M) / len(_rows) * _M
-    assert len(_share) == _M and np.abs(_share - 1).max() < 0.8, (
-        "all trajectories should be equally likely"
-    )
+    assert len(_share) == _M, "trajectories are 0 to M - 1"
+    assert np.abs(_share - 1).max() < 0.5, "all trajectories should be equally likely"
     _anchors = np.bincount(_rows[:, 1], minlength=_T + 1) / len(_rows)
-    expect.close(_anchors, [*[1 / _T] * _T, 0], "how often each anchor is drawn", atol=0.045)
+    expect.close(
+        _anchors, [*[1 / _T] * _T, 0], "how often each anchor is drawn", atol=0.045
+    )
     for _t in range(_T):
         _left = _T - _t
         _ahead = (_rows[:, 2] - _rows[:, 1])[_rows[:, 1] == _t]
-        assert _ahead.min() >= 1 and _ahead.max() <= _left, "offsets are 1 to T - t"
+        assert _ahead.min() >= 1, "offsets are at least 1"
+        assert _ahead.max() <= _left, "offsets are at most T - t"
         _chance = _gamma ** np.arange(_left)
         expect.close(
             np.bincount(_ahead, minlength=_left + 1)[1:] / len(_ahead),
@@ -219,7 +237,9 @@ for _R in (1, int(_rng.integers(2, 5))):
     if _R > 1:
         _copies = _rows[:, 1].reshape(-1, _R)
         _equal = np.mean(_copies[:, 0] == _copies[:, 1])
-        assert abs(_equal - 1 / _T) < 0.1, "copies of a trajectory have anchors of their own"
+        assert abs(_equal - 1 / _T) < 0.1, (
+            "copies of a trajectory have anchors of their own"
+        )
         _steps = (_rows[:, 2] - _rows[:, 1]).reshape(-1, _R)
         assert abs(np.corrcoef(_steps[:, 0], _steps[:, 1])[0, 1]) < 0.2, (
             "copies of a trajectory have offsets of their own"
@@ -254,6 +274,7 @@ for _R in (1, int(_rng.integers(2, 5))):
 # %% nbgrader={"grade": false, "grade_id": "spearman", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def spearman(x, y):
     """Rank correlation with shared ranks: a number between -1 and 1."""
+
     ### BEGIN SOLUTION
     def ranks(values):
         smaller = (values[:, None] > values[None, :]).sum(axis=1)
@@ -360,7 +381,9 @@ expect.close(
     "expansions in the corridor with a perfect h",
     hint="stop when the goal is a child: five moves, five expansions",
 )
-expect.close(expansions(CORRIDOR.copy(), _h.copy(), 5, 5, 100), 0, "from the goal itself")
+expect.close(
+    expansions(CORRIDOR.copy(), _h.copy(), 5, 5, 100), 0, "from the goal itself"
+)
 expect.close(
     expansions(CORRIDOR.copy(), _h.copy(), 0, 5, 4),
     -1,
@@ -387,7 +410,11 @@ for _case in range(60):
     _start, _goal = (int(x) for x in _rng.choice(_n, 2, replace=False))
     _budget = _n if _case % 3 else int(_rng.integers(1, 5))
     _got = best_first_search(
-        _start, _goal, _next.tolist().__getitem__, lambda s, h=_h: [h[n] for n in s], _budget
+        _start,
+        _goal,
+        _next.tolist().__getitem__,
+        lambda s, h=_h: [h[n] for n in s],
+        _budget,
     )
     _found += _got.found
     expect.close(

@@ -201,3 +201,14 @@ def test_repeated_pairs_refuse_what_they_cannot_do():
     uneven = trajectories.from_flat(np.arange(5), np.arange(5), np.array([0, 1, 0, 0, 1]))
     with pytest.raises(ValueError, match="equal length"):
         sampling.repeated_future_pairs(uneven, jax.random.key(0), 4, 2, 0.9)
+
+
+def test_unequal_parts_leave_all_trajectories_equally_likely():
+    rows = np.arange(3 * 3).reshape(3, 3)
+    data = trajectories.from_trajectories(rows, rows)
+    draw = jax.jit(
+        jax.vmap(sampling.repeated_future_pairs, (None, 0, None, None, None)), static_argnums=2
+    )
+    anchor, _ = draw(data, jax.random.split(jax.random.key(0), 4000), 4, 2, 0.5)
+    share = np.bincount(np.asarray(anchor).ravel() // 3, minlength=3) / anchor.size
+    np.testing.assert_allclose(share, 1 / 3, atol=0.02)

@@ -109,8 +109,8 @@ def repeated_future_pairs(
 
     Rows of one trajectory follow each other; each has an anchor and an offset of its own. The
     trajectories of a batch are distinct where the data have that many: one from each of
-    `batch / repeats` equal parts of the data, whose order is taken to mean nothing. Each trajectory
-    is as likely as any other. With `repeats=1` no negative of a batch is of the anchor's trajectory.
+    `batch / repeats` equal parts of the data, whose order is taken to mean nothing. Each
+    trajectory is as likely as any other. With `repeats=1` no negative shares its anchor's.
 
     Args:
         data: trajectories of equal length.

@@ -85,7 +85,7 @@ def walks(
 def observe(
     floors: Floors, cells: Int[np.ndarray, "rooms *times"]
 ) -> Float[np.ndarray, "rooms *times features"]:
-    """What an agent sees from each cell: all walls of its room, then a one-hot code of its place."""
+    """What an agent sees from each cell: its room's walls, then its place as a one-hot code."""
     walls = ~floors.reshape(len(floors), -1)
     seen = np.broadcast_to(
         walls.reshape(len(floors), *(1,) * (cells.ndim - 1), -1), (*cells.shape, walls.shape[1])
