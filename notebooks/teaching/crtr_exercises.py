@@ -14,6 +14,8 @@
 #   home `goalward assignments check` says where you stand.
 
 # %% nbgrader={"grade": false, "grade_id": "given", "locked": true, "schema_version": 3, "solution": false, "task": false}
+import heapq  # noqa: F401
+
 import jax  # noqa: F401
 import jax.numpy as jnp  # noqa: F401
 import numpy as np
@@ -391,9 +393,9 @@ expect.close(
 )
 expect.close(
     expansions(CORRIDOR.copy(), np.array([0.3, 0.2, 0.6, 0.4, 0.1, 0.0]), 2, 5, 100),
-    4,
+    5,
     "expansions from cell 2 where h first leads the wrong way",
-    hint="2, 1, 0, then back to the open cell 3... and its child 4 comes last",
+    hint="2, 1, 0, then back to cell 3, which is still open, and 4",
 )
 
 # %% nbgrader={"grade": true, "grade_id": "expansions-hidden", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
