@@ -149,3 +149,78 @@ def test_where_a_pair_starts_says_nothing_about_how_far_it_reaches():
     assert abs(np.corrcoef(offsets[1:], offsets[:-1])[0, 1]) < 0.03
     now, _ = sampling.fixed_stride_pairs(jax.random.key(2), 64, 40, 3, 30_000)
     assert abs(np.corrcoef(now // 40, now % 40)[0, 1]) < 0.03
+
+
+def test_repeated_pairs_take_each_trajectory_exactly_so_often():
+    count, length, batch = 50, 7, 24
+    rows = np.arange(count * (length + 1)).reshape(count, length + 1)
+    data = trajectories.from_trajectories(rows, rows)
+    draw = jax.jit(
+        jax.vmap(sampling.repeated_future_pairs, (None, 0, None, None, None)), static_argnums=2
+    )
+    keys = jax.random.split(jax.random.key(0), 400)
+    for repeats in (1, 2, 4, 24):
+        anchor, future = map(np.asarray, draw(data, keys, batch, repeats, 0.9))
+        chosen = anchor // (length + 1)
+        np.testing.assert_array_equal(chosen, future // (length + 1))
+        assert (anchor < future).all()
+        groups = chosen.reshape(len(keys), batch // repeats, repeats)
+        assert (groups == groups[..., :1]).all()
+        assert all(len(set(g[:, 0])) == batch // repeats for g in groups)
+        share = np.bincount(groups[..., 0].ravel(), minlength=count) * count / groups[..., 0].size
+        np.testing.assert_allclose(share, 1, atol=5 * np.sqrt(count / groups[..., 0].size))
+        time = anchor % (length + 1)
+        np.testing.assert_allclose(
+            np.bincount(time.ravel(), minlength=length + 1) / time.size,
+            [*[1 / length] * length, 0],
+            atol=0.02,
+        )
+        if repeats > 1:  # copies have anchors of their own
+            pairs = time.reshape(-1, repeats)
+            assert abs(np.corrcoef(pairs[:, 0], pairs[:, 1])[0, 1]) < 0.2
+            assert (pairs[:, 0] != pairs[:, 1]).mean() == pytest.approx(1 - 1 / length, abs=0.05)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_repeated_pairs_have_the_stated_offsets(first):
+    rows = np.arange(40 * 6).reshape(40, 6)
+    data = trajectories.from_trajectories(rows, rows)
+    anchor, future = map(
+        np.asarray,
+        sampling.repeated_future_pairs(data, jax.random.key(1), 80_000, 2000, 0.7, first=first),
+    )
+    for time in range(5):
+        ahead = (future - anchor)[anchor % 6 == time]
+        left = 5 - time
+        expected = 0.7 ** np.arange(left + 1 - first)
+        frequency = np.bincount(ahead, minlength=left + 1)[first:] / len(ahead)
+        np.testing.assert_allclose(frequency, expected / expected.sum(), atol=0.02)
+
+
+def test_repeated_pairs_stay_in_their_window():
+    rows = np.arange(30 * 5).reshape(30, 5)
+    data = trajectories.from_trajectories(rows, rows).window(10 * 4, 8 * 4)
+    anchor, _ = sampling.repeated_future_pairs(data, jax.random.key(0), 400, 50, 0.5)
+    assert set(np.asarray(anchor) // 5) == set(range(10, 18))
+
+
+def test_repeated_pairs_refuse_what_they_cannot_do():
+    rows = np.arange(12).reshape(3, 4)
+    data = trajectories.from_trajectories(rows, rows)
+    for repeats in (0, 5):
+        with pytest.raises(ValueError, match="repeats must divide the batch of 12"):
+            sampling.repeated_future_pairs(data, jax.random.key(0), 12, repeats, 0.9)
+    uneven = trajectories.from_flat(np.arange(5), np.arange(5), np.array([0, 1, 0, 0, 1]))
+    with pytest.raises(ValueError, match="equal length"):
+        sampling.repeated_future_pairs(uneven, jax.random.key(0), 4, 2, 0.9)
+
+
+def test_unequal_parts_leave_all_trajectories_equally_likely():
+    rows = np.arange(3 * 3).reshape(3, 3)
+    data = trajectories.from_trajectories(rows, rows)
+    draw = jax.jit(
+        jax.vmap(sampling.repeated_future_pairs, (None, 0, None, None, None)), static_argnums=2
+    )
+    anchor, _ = draw(data, jax.random.split(jax.random.key(0), 4000), 4, 2, 0.5)
+    share = np.bincount(np.asarray(anchor).ravel() // 3, minlength=3) / anchor.size
+    np.testing.assert_allclose(share, 1 / 3, atol=0.02)

@@ -112,3 +112,44 @@ def fixed_stride_pairs(
     times = jax.random.randint(time_key, (batch,), 0, length - stride)
     anchors = trajectories * length + times
     return anchors, anchors + stride
+
+
+def repeated_future_pairs(
+    data: Dataset,
+    key: Key,
+    batch: int,
+    repeats: int | Int[Array, ""],
+    gamma: float | Float[Array, ""],
+    tail: str = "renormalise",
+    first: int = 1,
+) -> tuple[Indices, Indices]:
+    """Pairs as in `future_pairs`, from `batch / repeats` trajectories with `repeats` pairs each.
+
+    Rows of one trajectory follow each other; each has an anchor and an offset of its own. The
+    trajectories of a batch are distinct where the data have that many: one from each of
+    `batch / repeats` equal parts of the data, whose order is taken to mean nothing. Each
+    trajectory is as likely as any other. With `repeats=1` no negative shares its anchor's.
+
+    Args:
+        data: trajectories of equal length.
+        repeats: a divisor of `batch`; it may be traced, so that one compilation serves several.
+
+    Raises:
+        ValueError: the trajectories differ in length, or `repeats` does not divide `batch`.
+    """
+    if data.length is None:
+        raise ValueError("repeated_future_pairs needs trajectories of equal length")
+    if not isinstance(repeats, jax.core.Tracer) and (repeats < 1 or batch % int(repeats)):
+        raise ValueError(f"repeats must divide the batch of {batch}, not {repeats}")
+    pick_key, roll_key, anchor_key, offset_key = jax.random.split(key, 4)
+    count, groups = data.size // data.length, batch // repeats
+    group = jnp.arange(batch) // repeats
+    # Where each part begins and ends; all rows of a group use the random number of its first.
+    begin, end = group * count // groups, (group + 1) * count // groups
+    uniform = jax.random.uniform(pick_key, (batch,))[group]
+    chosen = begin + jnp.floor(uniform * (end - begin)).astype(begin.dtype)
+    chosen = (chosen + jax.random.randint(roll_key, (), 0, count)) % count
+    step = jax.random.randint(anchor_key, (batch,), 0, data.length)
+    anchors = data.row(data.first + chosen * data.length + step)
+    offsets = geometric_offsets(offset_key, data.length - step, gamma, tail, first)
+    return anchors, anchors + offsets
