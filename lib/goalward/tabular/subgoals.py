@@ -33,10 +33,11 @@ def arrival_values(
     taken = np.minimum(n, length - 1 - now)
     after = np.take_along_axis(states, now + taken, axis=1)
     met = np.full((walks, length - 1, n_states), -1, dtype=np.int64)
-    row, time = np.indices(now.shape)
+    rows, times = (np.asarray(index) for index in np.indices(now.shape))
     for j in reversed(range(min(n, length))):  # the earliest meeting is written last
         inside = j <= length - 1 - now
-        met[row[inside], time[inside], states[row[inside], time[inside] + j]] = j
+        row, time = rows[inside], times[inside]
+        met[row, time, states[row, time + j]] = j
     if end_is_success:
         short = taken < n
         met[short] = np.where(met[short] < 0, taken[short][:, None], met[short])
