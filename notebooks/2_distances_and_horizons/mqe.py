@@ -90,11 +90,11 @@ _panels[0].text(2, exact[2, -1] + 0.7, "exact")
 _panels[0].set_ylabel("distance to the last cell, nats")
 here.show(
     fig,
-    alt="Distance to the last cell against the cell. Left, one step ahead: after sweeps 1 "
-    "and 16 only the last 1 and 16 cells have left the starting value of 20; there they "
-    "lie on the exact line. Right, a random step: after one sweep the distance slopes "
-    "down along the whole corridor from 6.5, after 16 sweeps from 2.0; the exact line "
-    "starts at 1.2.",
+    alt="Distance to the last cell against the cell. Left, one step ahead: after "
+    "sweeps 1 and 16 only the last 1 and 16 cells have left the starting value of 20; "
+    "there they lie on the exact line. Right, a random step: after one sweep the "
+    "distance slopes down along the whole corridor from 6.5, after 16 sweeps from "
+    "2.0; the exact line starts at 1.2.",
     caption="The same corridor, the same number of sweeps. One step at a time is exact "
     "and has not arrived. Looking further ahead tells the direction everywhere after "
     "one sweep, and stays too high.",
@@ -249,8 +249,9 @@ for name in settings:
     right = method.greedy(first_q[name])[..., 0] == 1
     at_last = method.greedy(last_q[name])[..., 0] == 1
     print(
-        f"{name}: right is the one best action for {right[distant].mean():.2f} of the far "
-        f"goals after one sweep, for {at_last[ahead].mean():.2f} of all goals ahead at last"
+        f"{name}: right is the one best action for {right[distant].mean():.2f} of the "
+        f"far goals after one sweep, for {at_last[ahead].mean():.2f} of all goals "
+        "ahead at last"
     )
 
 # %% tags=["hide-input"]
@@ -284,14 +285,14 @@ for name, x, y in (
 ax.text(1.05, 0.35, "dashed:\nstops at the goal", color=figures.COLORS["muted"])
 here.show(
     fig,
-    alt="Mean error against sweeps, both logarithmic. One step stays above 10 nats until "
-    "sweep 16 and drops to nothing by sweep 60. The longer the look, the lower the error "
-    "after one sweep and the higher the level it ends at: 0.12, 1.5 and 2.2 nats. Dashed "
-    "lines, which stop at the goal, end at 0.06, 0.14 and 0.15.",
-    caption="Goals ahead of the walker, *p* = 0.2 except for one step. A longer look is "
-    "faster at first and more wrong in the end. Stopping at the goal (dashed) keeps the "
-    "speed and removes most of the error. One step drops out of the picture at the end, "
-    "at zero; its two lines are one.",
+    alt="Mean error against sweeps, both logarithmic. One step stays above 10 nats "
+    "until sweep 16 and drops to nothing by sweep 60. The longer the look, the lower "
+    "the error after one sweep and the higher the level it ends at: 0.12, 1.5 and 2.2 "
+    "nats. Dashed lines, which stop at the goal, end at 0.06, 0.14 and 0.15.",
+    caption="Goals ahead of the walker, *p* = 0.2 except for one step. A longer look "
+    "is faster at first and more wrong in the end. Stopping at the goal (dashed) "
+    "keeps the speed and removes most of the error. One step drops out of the picture "
+    "at the end, at zero; its two lines are one.",
 )
 
 # %% [markdown]
@@ -327,7 +328,8 @@ for name, policy in {"drifts right": drifter, "aimless": aimless}.items():
         halves[name, stop, relax] = wrong[ahead].mean(), wrong[behind].mean()
 word = {False: "—", True: "yes"}
 here.table(
-    ["walker, λ = 0.95, p = 0.2", "stop", "join", "error, goals ahead", "goals behind"],
+    ["walker, λ = 0.95, p = 0.2", "stop", "join", "error, goals ahead",
+     "goals behind"],
     [[name, word[stop], word[relax], *(f"{x:.2f}" for x in values)]
      for (name, stop, relax), values in halves.items()],
 )  # fmt: skip
@@ -361,12 +363,11 @@ print(
     f"neither: triangle inequality broken by {paths.triangle_violation(neighbour):.1e}"
 )
 middle_cell = n // 2
-print(f"the next cell to the right, neither: {neighbour[middle_cell, middle_cell + 1]:.2f}"
-      f" nats, to the left: {neighbour[middle_cell, middle_cell - 1]:.2f}")  # fmt: skip
+beside = [neighbour[middle_cell, middle_cell + step] for step in (1, -1)]
+print("the next cell, right and left, neither: {:.2f} and {:.2f} nats".format(*beside))
 joined_steps = method.distance(learn(0.0, 1.0, relax=True, sweeps=1)[0][-1])
-print(
-    f"one step and join, one sweep: below 1e-9: {np.abs(joined_steps - exact).max() < 1e-9}"
-)
+gap = np.abs(joined_steps - exact).max()
+print(f"one step and join, one sweep: largest error below 1e-9: {gap < 1e-9}")
 
 # %% [markdown]
 # The last line is the rival that one must not forget: single steps with joining are exact after one
@@ -457,7 +458,7 @@ def record(seed, walks=size.walks, length=size.walk_length):
 
 
 def imprecise(seed, sigma, sweeps, only_last=False):
-    """Errors after each sweep but the last, which decides how to act; or after one only."""
+    """Errors after each sweep but the last, by which one acts; or after one only."""
     errors = sigma * np.random.default_rng([seed, 1]).normal(size=(sweeps, n, n))
     errors[-1] = 0.0
     if only_last:
@@ -544,7 +545,8 @@ for ax, (name, title) in zip(panels.flat, titles.items(), strict=False):
     ax.set_yticks(range(3), [f"{p:g}" for p in shares[::-1]])
     for (i, j), value in np.ndenumerate(values):
         ax.text(j, i, f"{value:.2f}".lstrip("0") if value < 0.995 else "1", ha="center",
-                va="center", fontsize=9, color="black" if value > 0.6 else "white")  # fmt: skip
+                va="center", fontsize=9,
+                color="black" if value > 0.6 else "white")  # fmt: skip
 ax = panels[1, 1]
 figures.heatmap(ax, paper, "the paper's humanoid, %", vmin=0, vmax=30, aspect="auto")
 ax.set_xticks(range(4), ["0.5", "0.9", "0.95", "0.99"])
@@ -559,10 +561,11 @@ for ax in panels[:, 0]:
 here.show(
     fig,
     alt="Four heat maps of success over lambda and p. Precise, few sweeps: highest at "
-    "lambda 0.3 to 0.5, lower at 0, falling to near 0 at 0.95. Precise, many sweeps: the "
-    "left edge, lambda 0, is perfect too. Imprecise, many sweeps: the left edge is near "
-    "0.1, a ridge of high values runs from lambda 0.5 at p = 0 to 0.8 at p = 0.5, the "
-    "right edge is low. The paper's: highest at lambda 0.95 with p 0.2, nothing at 0.5.",
+    "lambda 0.3 to 0.5, lower at 0, falling to near 0 at 0.95. Precise, many sweeps: "
+    "the left edge, lambda 0, is perfect too. Imprecise, many sweeps: the left edge "
+    "is near 0.1, a ridge of high values runs from lambda 0.5 at p = 0 to 0.8 at p = "
+    "0.5, the right edge is low. The paper's: highest at lambda 0.95 with p 0.2, "
+    "nothing at 0.5.",
     caption="Success in the corridor (means over walks) and the paper's percentages; "
     "λ = 0 is one step, whatever *p*. Precise sweeps lose the left slope with patience "
     "(upper right). Imprecise ones keep both slopes (lower left).",
@@ -595,7 +598,7 @@ def mean_look(lam, p):
 def mean_success(
     operators, sigma, sweeps=size.many_sweeps, only_last=False, soft=False
 ):
-    """Success with errors after every sweep, or only before the last; mean over seeds."""
+    """Mean success with errors after every sweep, or only before the last."""
     scores = []
     for seed, o in zip(seeds, operators, strict=True):
         errors = imprecise(seed, sigma, sweeps, only_last)
@@ -615,7 +618,8 @@ rows = [
     for cell in ((0.0, 0.0), (0.7, 0.2), (0.95, 0.2))
 ]  # fmt: skip
 here.table(
-    ["success, σ = 0.01", f"{size.many_sweeps} sweeps", f"{4 * size.many_sweeps} sweeps",
+    ["success, σ = 0.01", f"{size.many_sweeps} sweeps",
+     f"{4 * size.many_sweeps} sweeps",
      "error at the end only", "acting softly", "softly, σ = 0"], rows,
 )  # fmt: skip
 
@@ -650,14 +654,15 @@ right.set(title="the paper's humanoid", ylabel="success, %", xticks=[1, 3, 10, 3
 right.legend(loc="upper left", handlelength=1.2)
 here.show(
     fig,
-    alt="Success against the mean look ahead. Left, the corridor: the curves of p = 0 and "
-    "0.2 rise together from 0.1 at one step to about 1 at two to three steps and fall "
-    "together to near 0 at ten; p = 0.5 rises later and falls later, with a lower top. "
-    "Right, the paper: p = 0 stays below 9 percent everywhere; p = 0.1, 0.2 and 0.5 peak "
-    "at 15 to 27 percent between 10 and 50 steps.",
-    caption="Left: what counts in the corridor is the mean look ahead, nearly alone; the "
-    "best *p* = 0 is as good as the best *p* = 0.2. Right: not so in the paper, where at "
-    "the same look (20 and 18 steps) no single steps score 7 and a tenth of them 23.",
+    alt="Success against the mean look ahead. Left, the corridor: the curves of p = 0 "
+    "and 0.2 rise together from 0.1 at one step to about 1 at two to three steps and "
+    "fall together to near 0 at ten; p = 0.5 rises later and falls later, with a "
+    "lower top. Right, the paper: p = 0 stays below 9 percent everywhere; p = 0.1, "
+    "0.2 and 0.5 peak at 15 to 27 percent between 10 and 50 steps.",
+    caption="Left: what counts in the corridor is the mean look ahead, nearly alone; "
+    "the best *p* = 0 is as good as the best *p* = 0.2. Right: not so in the paper, "
+    "where at the same look (20 and 18 steps) no single steps score 7 and a tenth of "
+    "them 23.",
 )
 
 # %% [markdown]
@@ -680,7 +685,8 @@ def acting(policy_of, steps=100):
     """Success of a policy made from (h, q), for every look and seed."""
     return [[
         paths.success_within(policy_of(tables[-1], q), f, steps)[ahead].mean()
-        for tables, q in (method.sweeps(o, unknown, size.few_sweeps) for o in operators[c])
+        for tables, q in (
+            method.sweeps(o, unknown, size.few_sweeps) for o in operators[c])
     ] for c in columns]  # fmt: skip
 
 
@@ -736,13 +742,13 @@ panels[0].text(
 panels[1].text(edges[1], 0.2, "does not", color=figures.COLORS["second"])
 here.show(
     fig,
-    alt="Success against distance, one line a set of walks. At lambda 0.5 all lines are at "
-    "1. At 0.8 those that do not stop fall between 0.5 and 0.9, those that stop stay at "
-    "1. At 0.95 those that do not stop are at 0.3 for the nearest goals and below 0.2 for "
-    "all others; those that stop fall from 1 at the nearest goals, one of them not at all, "
-    "two to nothing at the farthest.",
-    caption="*p* = 0.2, 200 walks, one line for each of five sets of walks. Without a stop "
-    "a long look fails at every distance, the nearest goals included.",
+    alt="Success against distance, one line a set of walks. At lambda 0.5 all lines "
+    "are at 1. At 0.8 those that do not stop fall between 0.5 and 0.9, those that "
+    "stop stay at 1. At 0.95 those that do not stop are at 0.3 for the nearest goals "
+    "and below 0.2 for all others; those that stop fall from 1 at the nearest goals, "
+    "one of them not at all, two to nothing at the farthest.",
+    caption="*p* = 0.2, 200 walks, one line for each of five sets of walks. Without a "
+    "stop a long look fails at every distance, the nearest goals included.",
 )
 
 # %% [markdown]
@@ -780,7 +786,7 @@ for name, (cell, stop, relax) in arms.items():
         row.append(" / ".join(f"{x:.2f}" for x in np.mean(outcome, axis=0)))
     rows.append(row)
 here.table(
-    ["success / far goals, d − d*", "σ = 0.01", "error at the end only", "σ = 0.02"],
+    ["success / far goals, d − d*", "σ = 0.01", "error at the end", "σ = 0.02"],
     rows,
 )
 
@@ -847,7 +853,8 @@ def describe(lam, p):
     )
     return (
         f"λ {lam}, p {p}. Distance from the first cell to the last, nats and sweeps: "
-        f"{starts}; exact {exact[0, -1]:.1f}. Success by distance {said}; mean {mean:.2f}."
+        f"{starts}; exact {exact[0, -1]:.1f}. Success by distance {said}; "
+        f"mean {mean:.2f}."
     )
 
 
@@ -882,7 +889,8 @@ oracle = {"paper": "—", "bound_from": "oracle", "kind": "exact"}
 ours = {"paper": "—", "bound_from": "prototype", "kind": "exact"}
 here.claim(
     "one_step_optimal",
-    "Single steps end at the optimal distance (corridor and a random world, largest gap)",
+    "Single steps end at the optimal distance (corridor and a random world, largest "
+    "gap)",
     measured=max(corridor_gap, random_gap),
     bound="<= 1e-6",
     **oracle,
@@ -951,8 +959,8 @@ known_right = {
 }
 here.claim(
     "ranking_first",
-    "One sweep with λ ≥ 0.9 makes right the one best action for every far goal, with single "
-    "steps for none (difference of the shares)",
+    "One sweep with λ ≥ 0.9 makes right the one best action for every far goal, with "
+    "single steps for none (difference of the shares)",
     measured=min(known_right["λ = 0.9"], known_right["λ = 0.95"])
     - known_right["one step"],
     bound=">= 1",
@@ -960,8 +968,8 @@ here.claim(
 )
 here.claim(
     "stop_ahead",
-    "Stopping at the goal removes most of the final error for goals ahead (share removed, "
-    "λ = 0.95, p = 0.2)",
+    "Stopping at the goal removes most of the final error for goals ahead (share "
+    "removed, λ = 0.95, p = 0.2)",
     measured=1 - errors["λ = 0.95", True][-1] / long[-1],
     bound=">= 0.8",
     **ours,
@@ -1014,8 +1022,8 @@ stated = {"bound_from": "paper", "kind": "statistical", "covers": "walks", "null
 rough = maps[0.01]
 here.claim(
     "best_in_the_middle",
-    "Imprecise sweeps: a middle λ is better than both ends (0.7 minus the better of one step "
-    "and 0.95, p = 0.2)",
+    "Imprecise sweeps: a middle λ is better than both ends (0.7 minus the better of "
+    "one step and 0.95, p = 0.2)",
     paper="26.5 − 13.2 (% of success, other task)",
     measured=rough[0.7, 0.2] - np.maximum(rough[0.0, 0.0], rough[0.95, 0.2]),
     bound="> 0",
@@ -1024,14 +1032,14 @@ here.claim(
 top = {p: best_of(rough, [(lam, p) for lam in lams]) for p in (0.0, 0.2)}
 here.claim(
     "small_share_needed",
-    "A share of single steps is needed: p = 0.2 minus p = 0, each at its best λ, imprecise "
-    "sweeps",
+    "A share of single steps is needed: p = 0.2 minus p = 0, each at its best λ, "
+    "imprecise sweeps",
     paper="26.5 − 8.1 (% of success, other task)",
     measured=rough[top[0.2]] - rough[top[0.0]],
     bound="> 0",
-    reason="in the corridor success follows the mean look ahead, which a smaller λ shortens "
-    "as well as a larger p (the figure of success against the mean look); the paper's numbers "
-    "don't follow it",
+    reason="in the corridor success follows the mean look ahead, which a smaller λ "
+    "shortens as well as a larger p (the figure of success against the mean look); "
+    "the paper's numbers don't follow it",
     **stated,
 )
 here.conclude()
