@@ -38,16 +38,19 @@ from goalward.bench.offline.tuning import (
     crop,
     gamma,
     imitation,
+    sharsa,
     subgoal_steps,
     zeta,
 )
 from goalward.losses.logistic import all_pairs_nce
 from goalward.methods.hiql import HIQL
 from goalward.methods.mqe import MQE
+from goalward.methods.sharsa import SHARSA
 from goalward.methods.temporal_distances import CMD
 from goalward.methods.tmd import TMD
 from goalward.nets.action_metric import ActionMetric
 from goalward.nets.critics import InnerProductCritic
+from goalward.nets.flow import VelocityField
 from goalward.nets.images import EarlyFusion, ImpalaEncoder, LateFusion, Reading
 from goalward.nets.normalized import GoalValue, NormalizedMLP, ScaledInnerProductCritic
 from goalward.nets.plain_policies import CategoricalPolicy, UnitGaussianPolicy
@@ -265,6 +268,16 @@ def _mqe(name: Name, options: Options) -> Agent:
     )
 
 
+def _sharsa(name: Name, options: Options) -> Agent:
+    return SHARSA(
+        high_actor=VelocityField(options.hidden),
+        value=GoalValue(options.hidden),
+        critic=GoalValue(options.hidden),
+        actions=options.action,
+        **_shared(name, options) | sharsa(name) | {"actor": VelocityField(options.hidden)},
+    )
+
+
 @dataclass(frozen=True)
 class Preset:
     """A method in the benchmark.
@@ -293,6 +306,7 @@ METHODS = {
     "temporal_distances": Preset(_temporal_distances, ("ddpg_bc",)),
     "tmd": Preset(_tmd, ("ddpg_bc",)),
     "mqe": Preset(_mqe, ("ddpg_bc",)),
+    "sharsa": Preset(_sharsa),
 }
 
 

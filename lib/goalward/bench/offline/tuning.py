@@ -1,7 +1,11 @@
 """The benchmark's own numbers: sizes, discounts, goals and weights in each family of tasks.
 
-Park et al. 2025, as in their public configuration.
+Park et al. 2025, as in their public configuration; SHARSA's as in its authors' commands.
 """
+
+from typing import Any
+
+import jax.numpy as jnp
 
 from goalward.baselines.offline import ACTOR_GOALS
 from goalward.bench.data.names import Name
@@ -25,6 +29,7 @@ STABLE_DIM = 16
 """Of the encodings of stable contrastive RL, whatever the width."""
 SHARPNESS = 3.0
 """Of AWR, where the benchmark has no number of its own."""
+SHARSA_VALUE_GOALS = GoalMixture(current=0.2, trajectory=0.5, random=0.3, geometric=False)
 
 _KINDS = ("pointmaze", "antmaze", "humanoidmaze", "antsoccer", "explore", "play", "noisy")
 _IMITATION = {
@@ -84,3 +89,26 @@ def subgoal_steps(name: Name) -> int:
     if name.family == "humanoidmaze":
         return 100
     return 25 if name.family in ("pointmaze", "antmaze", "antsoccer") else 10
+
+
+_SHARSA_GOALS = {
+    "cube": GoalMixture(trajectory=1.0),
+    "puzzle": GoalMixture(trajectory=0.5, random=0.5),
+    "humanoidmaze": GoalMixture(trajectory=1.0, geometric=False),
+}
+"""Of the high level, in the families of tasks that its authors tuned it for."""
+
+
+def sharsa(name: Name) -> dict[str, Any]:
+    """SHARSA's discount, goals, subgoals and how its value joins two critics.
+
+    Where its authors have no settings, the benchmark's discount and goals, and 25 steps.
+    """
+    tuned = name.family in _SHARSA_GOALS
+    return {
+        "gamma": 0.999 if tuned else gamma(name),
+        "actor_goals": _SHARSA_GOALS.get(name.family, actor_goals(name)),
+        "value_goals": SHARSA_VALUE_GOALS,
+        "subgoal_steps": 50 if name.family in ("cube", "humanoidmaze") else 25,
+        "aggregate": jnp.mean if name.family == "humanoidmaze" else jnp.min,
+    }
