@@ -434,7 +434,8 @@ here.show(
 # - **MC**: rows are the entries $(s, a, g)$ with an average; the average is the label.
 # - **TD**: rows are the seen moves, with every goal; the label is the bootstrapped target, from a
 #   slow copy of the network, with the maximum over seen actions.
-# - **MC, every goal**: rows and labels of the third table. For the test tasks they say 0.
+# - **MC, every goal**: averages over every goal, as in the third table, but from these episodes. For
+#   the test tasks they say 0.
 #
 # Width and kind are data: a mask leaves $W$ units alive, a switch picks the target. Members of all
 # kinds train side by side. That has a practical side (one compiled program) and a fair one: same
@@ -746,7 +747,7 @@ print(
 # The wide Monte Carlo network *unlearns* its stitching: its success on training tasks
 # is 0.95, on the test it falls to between 0.40 and 0.68. Nothing in its loss speaks about the hole,
 # and what it says there has drifted. And the every-goal network does learn its zeros: 0.24 to 0.29 at
-# every $\beta$ from 30 to 1000, what its table has. Only the network that bootstraps
+# every $\beta$ from 30 to 1000, what its table has (greedy still 0.43). Only the network that bootstraps
 # is told about the hole, by itself, and stays. At this length "width matters more than the kind" is
 # wrong: the kinds differ by 0.42, and the wide Monte Carlo network is worse than the narrow one.
 #
