@@ -785,19 +785,20 @@ here.show(
 # %% [markdown]
 # First the plainest rivals. Always to the right, or just what the walker does, has 1.00 for goals
 # ahead: there, every number below is harm done by the table. Behind, both have at most 0.01, and
-# every table is better: even the longest look has 0.70. What is left to 0.95 is what the recordings
+# every table is better: even the longest look has 0.70. More than about 0.95 the recordings do not
 # allow: to the other goals behind no recorded steps lead. So the right slope is mainly one of the
 # goals ahead.
 #
 # There, for $\lambda=0.8$ and $0.95$: the steps allowed change nothing, as the greedy policies that
 # fail are caught in loops. Acting softly, or on the next state of a model, helps at 0.8, so the
-# values there lean the right way; at 0.95 neither is better than a random walk by more than 0.03.
-# The ends of the walks are innocent: longer walks, as many steps in all, do no better. (With
-# infinitely many walks of 40 steps, ends and all, success is 1.00 at both; not computed on this
-# page.) Joining alone helps nothing. Two suspects are left, and they did it **together**. Take away
-# the noise and keep the overshoot: 1.00 and 1.00. Keep the noise and take away the overshoot: 1.00
-# and 0.80. Ten times the walks repair 0.8 and hardly touch 0.95; a hundred times bring it to 0.63
-# (two sets; not computed on this page). The last row has both repairs, and the right slope is gone.
+# values there lean the right way (at 0.5 softness only costs); at 0.95 neither is better than a
+# random walk by more than 0.03. The ends of the walks are innocent: longer walks, as many steps in
+# all, do no better. (With infinitely many walks of 40 steps, ends and all, success is 1.00 at both;
+# not computed on this page.) Joining alone helps nothing. Two suspects are left, and they did it
+# **together**. Take away the noise and keep the overshoot: 1.00 and 1.00. Keep the noise and take
+# away the overshoot: 1.00 and 0.80. Ten times the walks repair 0.8 and hardly touch 0.95; a hundred
+# times bring it to 0.63 (two sets; not computed on this page). The last row has both repairs, and
+# the right slope is gone.
 #
 # So do both repairs end all troubles? Back to imprecise sweeps, which is what a network makes.
 
