@@ -673,8 +673,8 @@ here.show(
 
 # %% [markdown]
 # The gap between TD and MC is small at $\beta = 30$ and at matched entropy. At $\beta = 10$ MC leads
-# by 0.54, greedy TD leads by 0.88. Greedy MC fails on its *training* tasks as well, so it is no
-# failure of stitching. Where does it get
+# by 0.54, greedy TD leads by 0.88. Greedy MC fails on its *training* tasks as well, so at this
+# length it is no failure of stitching. Where does it get
 # stuck? Three suspects: actions that have no label for this goal (extrapolated, perhaps too
 # high), noise in the averages, and moves that change nothing. Follow every greedy walk and look.
 
