@@ -1029,7 +1029,9 @@ here.conclude()
 #    critics of 256 units ("small") or 1024-wide residual towers of 8 layers ("big"), 500,000 updates
 #    of 256 rows, online.
 # 8. **Acting.** Fixed $\beta$ here, and entropy matched over all states and goals; there the
-#    temperature is learned so that the entropy over the training batches is 1.1 nats.
+#    temperature is learned so that the entropy over the training batches is 1.1 nats. Weighing
+#    visited states with any goal changes little (wide MC, two seeds: test 0.97 and 0.93); with the
+#    commanded goal only, it gives $\beta = 230$ and test success 0.55 and 0.27.
 # 9. **Data.** Our networks learn offline, from episodes of the Monte Carlo table; there each critic
 #    collects its own.
 #
