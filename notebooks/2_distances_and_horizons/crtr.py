@@ -880,8 +880,8 @@ here.show(
 # %% [markdown]
 # Here $R$ makes no difference that five seeds could show. Both learned heuristics expand fewer nodes
 # than the hand-made one, and breadth-first search solves nothing within the budget. None of
-# them counts the moves made so far, and the learned ones find ways that are longer than the shortest
-# (see the moves above).
+# them counts the moves made so far, and the learned ones find ways about twice as long as
+# the shortest.
 #
 # What does make a difference is how far the training walks go. With scrambles of 20 moves, which this
 # page does not run, boards at random are out of the data's reach: two seeds of each $R$ had rank
