@@ -6,6 +6,7 @@ losses"` those files whose names begin so.
 """
 
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import tomllib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from queue import Queue
 
@@ -21,7 +23,9 @@ ROOT = Path(__file__).parents[1]
 LIBRARY = ROOT / "lib" / "goalward"
 FOLDER = ROOT / "tests" / "mutations"
 SHARE = 0.95
-SECONDS = 600
+SECONDS = 240
+MEMORY = 8 * 2**30
+"""Bytes: a mistake that never ends may also never stop growing."""
 CAUGHT, SURVIVED, BROKEN = "caught", "survived", "breaks the tests themselves"
 
 
@@ -68,6 +72,7 @@ def judge(mutation: Mutation, library: Path) -> str:
             env=environment,
             capture_output=True,
             timeout=SECONDS,
+            preexec_fn=partial(resource.setrlimit, resource.RLIMIT_AS, (MEMORY, MEMORY)),
         )
         return {0: SURVIVED, 1: CAUGHT}.get(done.returncode, BROKEN)
     except subprocess.TimeoutExpired:

@@ -98,6 +98,41 @@ def iqe_distance(x, y, components, mix):
     return mix * max(lengths) + (1 - mix) * np.mean(lengths)
 
 
+def metric_distance(params, k, x, y, components, scaled=False):
+    """The k-th copy of an `ActionMetric` from point to point, a tuple being state and action."""
+    copy = member(params["critic"], k)["params"]
+
+    def encode(point):
+        parts, name = (point, "action") if isinstance(point, tuple) else ((point,), "state")
+        return normalized_mlp({"params": copy[f"{name}_encoder"]}, *parts)
+
+    a, b = encode(x), encode(y)
+    total = 0.0
+    for u, v in zip(np.split(a, components), np.split(b, components), strict=True):
+        half = len(u) // 2
+        total += max(0.0, (u - v)[:half].max()) + np.linalg.norm((u - v)[half:])
+    return total / components / (np.sqrt(len(a)) if scaled else 1)
+
+
+def linex_of(d, target, weight, beyond):
+    """w e^(d - d') - d; d - d' itself where that is large."""
+    return d - target if d - target > beyond else weight * np.exp(d - target) - d
+
+
+def actor_by_hand(params, held, batch, bc, value):
+    """DDPG+BC of `value(params, i, action)`, for the rows' mean actions under the policy."""
+    n = len(batch.reward)
+    q, size, cloning = 0.0, 0.0, 0.0
+    for i in range(n):
+        s, g = batch.state[i], batch.actor_goal[i]
+        moving, fixed = (
+            value(held, i, np.clip(policy_head(p["actor"], s, g), -1, 1)) for p in (params, held)
+        )
+        q, size = q + moving / n, size + abs(fixed) / n
+        cloning += gaussian_log_prob(params["actor"], s, g, batch.action[i]) / n
+    return -q / (size + 1e-6) - bc * cloning
+
+
 def check_gradient(loss, params, gradient, names, rtol=1e-3):
     """Central differences of `loss(params, held)` in `params`, one group of parameters at a time.
 

@@ -78,7 +78,7 @@ def test_running_chapters_does_not_import_jax(module: str) -> None:
     ("arguments", "status", "told"),
     [
         (["run", "welcom"], 2, "did you mean welcome"),
-        (["run", "hiql"], 2, "planned"),
+        (["run", "ors"], 2, "planned"),
         (["run", "--scale", "huge"], 2, "smoke, laptop, gpu"),
         (["run", "--jobs", "0"], 2, "at least 1"),
         (["run", "--jobs", "many"], 2, "invalid int"),

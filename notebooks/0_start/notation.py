@@ -47,6 +47,7 @@
 # | $\alpha$ | step size | `learning_rate` |
 # | $B$ | number of examples in a batch | `batch` (its leading axis) |
 # | $w$ | importance weight: how much an example counts | `weights` |
+# | $\kappa$ | expectile: how much more the better outcomes count, $\frac12$ for the mean | `kappa` |
 # | $\mathrm{sg}(\cdot)$ | stop-gradient: the value, treated as a constant | `jax.lax.stop_gradient` |
 # | $\mathrm{CE}$ | softmax cross entropy | in `info_nce`, `td_info_nce` |
 # | | source of randomness, split and passed on by hand | `key` |
@@ -57,9 +58,14 @@
 # | --- | --- | --- |
 # | $d(x,y)$ | quasimetric: the cost of getting from $x$ to $y$ | `d[x, y]` |
 # | $D$ | moves on a shortest path | `grid.distances` |
+# | $-\log\mathbb E[\gamma^{H(s,g)}]$ | successor distance, in nats; $H(s,g)$ is the step of the first visit | `successor_distance(P, policy, gamma)` |
+# | $c(g)$ | potential: what a critic adds to minus a distance | `potential` |
 # | $\min_w d(s,w)+d(w,g)$ | path relaxation: the best detour | `min_plus(d, d)` |
 # | $h(s,g)$ | expected steps to first reach $g$ under a policy | `hitting_times(P, policy)` |
-# | $\beta$ | how sharply a policy prefers near over far, $\pi\propto e^{-\beta d}$ | `beta` |
+# | $s_k$, $\lambda$ | waypoint $k$ steps ahead, with $\Pr(k)=(1-\lambda)\lambda^{k-1}$ | `waypoint_operator`, `lam` |
+# | $\beta$ | how sharply a policy prefers near over far, $\pi\propto e^{-\beta d}$, or high values, $\pi\propto e^{\beta Q}$ | `beta` |
+# | $\mathcal I$, $\mathcal T$, $\mathcal P^*$ | rules for distances over states and pairs: choosing is free, one step backed up, no detour is shorter | `action_invariance`, `one_step_backup`, `floyd_warshall` |
+# | $D_T(d,d')=e^{d-d'}-d$ | loss whose mean is least where $e^{-d}$ is the mean of $e^{-d'}$ | `linex` |
 #
 # ## Conventions
 #
@@ -80,10 +86,11 @@
 #   with two axes of those names.
 # - **Seeds first:** what is trained with several seeds has a leading axis for them.
 # - **Letters with two jobs.** $c$ is an arbitrary function of the anchor in InfoNCE, the size of a
-#   representation in interpolation, and a radius in horizon generalization; $\beta$ is a policy where it
-#   takes arguments, a sharpness where it does not; $\tau$ scales cosines in the unconscious learner
-#   and is a threshold on the analysis page; $\alpha$ sharpens a policy's weights in OGBench. A chapter
-#   says which it means.
+#   representation in interpolation, a radius in horizon generalization, and a potential where it takes
+#   a goal; $H$ is a random step where it takes a state and a goal; $eta$ is a policy where it takes
+#   arguments, a sharpness where it does not; $	au$ scales cosines in the unconscious learner
+#   and is a threshold on the analysis page; $lpha$ sharpens a policy's weights in OGBench; $h$ is
+#   $e^{-d}$ and $p$ the share of single steps in multistep quasimetrics. A chapter says which it means.
 #
 # ## Two ways to count the present, and how to convert
 #

@@ -107,7 +107,7 @@ size = here.sizes(
     series=       (20,    400,    2_000),
     code=         (8,     8,      32),
     blocks=       (0,     0,      5),
-    test_series=  (20,    50,     200),
+    test_series=  (60,    50,     200),
     trips=        (60,    200,    500),
     walk_steps=   (20,    200,    600),
     bank=         (400,   4_000,  20_000),
@@ -403,6 +403,7 @@ def descent(steps):
 worlds = jax.jit(jax.vmap(hidden_chain))(
     jax.random.split(jax.random.key(0), size.seeds)
 )
+worlds = jax.device_get(worlds)
 twice = jax.tree.map(lambda leaf: np.concatenate([leaf, leaf]), worlds)
 twice["symmetric"] = np.arange(2 * size.seeds) >= size.seeds
 one_way = EitherLoss(
@@ -564,7 +565,7 @@ grid = Grid.parse("""
     ############
 """)
 maze = PointMaze(grid, speed=0.3, noise=0.03, horizon=10_000)
-centre = (jnp.asarray(grid.shape) - 1) / 2
+centre = (np.array(grid.shape, np.float32) - 1) / 2
 
 
 def free_places(rng, *shape):
@@ -605,7 +606,17 @@ shows = {
     "bent spirals": lambda x: series.tanh_lift(x, layer),
     "maze": lambda x: series.tanh_lift(2 * (x - centre) / centre.max(), layer),
 }
-spirals = jax.jit(jax.vmap(lambda key: series.spirals(key, size.series)))(keys)
+
+
+@jax.jit
+@jax.vmap
+def draw_spirals(key):
+    """One seed's spirals: those to learn from, and new ones."""
+    new_key = jax.random.fold_in(key, 1)
+    return series.spirals(key, size.series), series.spirals(new_key, size.test_series)
+
+
+spirals, new = jax.device_get(draw_spirals(keys))
 states = dict(zip(shows, (spirals, spirals, walks), strict=True))
 raw = {world: jax.jit(shows[world])(states[world]) for world in shows}
 standardise = jax.jit(jax.vmap(series.standardise))
@@ -654,10 +665,11 @@ trained, _ = train(
     Together(tuple(encoders.values())), rows, jax.random.key(4), size.steps,
     seeds=len(rows), data_axis=0, progress=here.progress("three encoders"),
 )  # fmt: skip
+learned_params = jax.device_get(trained.params)
 weights = {  # by world and method, with a leading axis over seeds
     world: {
         name: jax.tree.map(lambda leaf, at=at: leaf[at : at + size.seeds], params)
-        for name, params in zip(encoders, trained.params, strict=True)
+        for name, params in zip(encoders, learned_params, strict=True)
     }
     for world, at in zip(shows, range(0, len(rows), size.seeds), strict=True)
 }
@@ -673,9 +685,13 @@ weights = {  # by world and method, with a leading axis over seeds
 @jax.jit
 @jax.vmap
 def encoded(params, seen):
-    """All methods' codes of one seed's observations; PCA is fitted to them."""
+    """All methods' codes of one seed's observations; PCA is fitted to them.
+
+    Zeros make PCA's two numbers as many as the others have: one program looks all up.
+    """
     codes = {name: encoders[name].encode(params[name], seen) for name in params}
-    return codes | {"PCA": fit_pca(seen, 2).encode(seen)}
+    pca = fit_pca(seen, 2).encode(seen)
+    return codes | {"PCA": jnp.pad(pca, ((0, 0), (0, size.code - 2)))}
 
 
 def chain_of(world, s):
@@ -704,8 +720,8 @@ def plans(world, starts, ends, n):
                 look_up(b, w) for b, w in zip(banked, np.float32(way), strict=True)
             ]
             found[plan] = np.stack([b[i] for b, i in zip(bank, nearest, strict=True)])
-    found["straight line"] = np.asarray(straight_line(starts, ends, n))
-    found["no plan"] = np.asarray(repeat_goal(ends, n))
+    found["straight line"] = straight_line(starts, ends, n)
+    found["no plan"] = repeat_goal(ends, n)
     return found
 
 
@@ -739,10 +755,6 @@ codes = {
     world: np.asarray(encode_ours(weights[world]["ours"], observations[world]))
     for world in shows
 }
-new = jax.jit(
-    jax.vmap(lambda k: series.spirals(jax.random.fold_in(k, 1), size.test_series))
-)(keys)
-new = np.asarray(new)
 truth = new[:, :, stride:60:stride]
 spiral_plans = {
     world: plans(world, new[:, :, 0], new[:, :, 60], 9)
@@ -925,8 +937,8 @@ def walk(starts, plan, goals, steps):
 
 
 starts, goals = free_places(rng, 2, size.seeds, size.trips)
-cells = np.asarray(maze.cell(starts)), np.asarray(maze.cell(goals))
-distance = grid.distances[cells]
+from_cell, to_cell = jax.device_get(jax.jit(maze.cell)(np.stack([starts, goals])))
+distance = grid.distances[from_cell, to_cell]
 maze_plans = plans("maze", starts, goals, 20)
 every_plan = np.stack(list(maze_plans.values()))
 whole = np.concatenate(

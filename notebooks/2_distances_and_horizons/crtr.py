@@ -187,7 +187,8 @@ for C in (1, 2, 4, 8, 16):
     worth[C] = any_room[0] - any_room[1], same_room[0] - same_room[1]
     print(
         f"{C:2} rooms: loss of recognition alone {any_room[0]:.4f}, time lowers it by "
-        f"{worth[C][0]:.4f}; same-room negative {same_room[0]:.4f}, by {worth[C][1]:.4f}"
+        f"{worth[C][0]:.4f}; same-room negative {same_room[0]:.4f}, "
+        f"by {worth[C][1]:.4f}"
     )
 
 # %% tags=["hide-input"]
@@ -206,7 +207,8 @@ left.set(xlabel="rooms", ylabel="information, nats", ylim=(0, 5.4))
 left.text(-0.3, 0.4, "time", color=figures.COLORS["ours"], fontsize=9.5)
 left.text(0.6, 3.4, "recognising\nthe room", color="#8a6100", fontsize=9.5)
 right.plot(list(worth), [w[1] for w in worth.values()], "o-")
-right.plot(list(worth), [w[0] for w in worth.values()], "s--", color=figures.COLORS["second"])  # fmt: skip
+_any = [w[0] for w in worth.values()]
+right.plot(list(worth), _any, "s--", color=figures.COLORS["second"])
 right.set(xscale="log", yscale="log", xlabel="rooms", ylabel="what time is worth, nats")
 right.set_xticks(list(worth), list(worth))
 right.minorticks_off()
@@ -215,9 +217,9 @@ right.text(1.1, worth[8][0], "any negative", color=figures.COLORS["second"])
 here.show(
     fig,
     alt="Left: stacked bars of information for 1, 4, 16 and 64 rooms; the part within "
-    "a room stays between 0.25 and 0.37 nats, the part for recognising the room grows. Right: what "
-    "time is worth against the number of rooms: 0.11 to 0.16 for a negative of the same room, "
-    "falling as one over the number for any negative.",
+    "a room stays between 0.25 and 0.37 nats, the part for recognising the room "
+    "grows. Right: what time is worth against the number of rooms: 0.11 to 0.16 for a "
+    "negative of the same room, falling as one over the number for any negative.",
     caption="Exact. Left: the information of a pair; the blue part is a mean over "
     "the rooms and varies with them, the hatched part grows without end. "
     "Right: by how much knowing about time lowers the loss of a critic that knows the "
@@ -287,7 +289,8 @@ by_library = symmetric_info_nce(
 assert np.isclose(loss, by_library, rtol=1e-5)
 same = np.where(np.equal.outer(np.arange(B) // R, np.arange(B) // R), 0.0, -1e9)
 print(
-    f"recognition alone: {symmetric_info_nce(jnp.array(same)):.4f}, ln 3 = {np.log(3):.4f}"
+    f"recognition alone: {symmetric_info_nce(jnp.array(same)):.4f}, "
+    f"ln 3 = {np.log(3):.4f}"
 )
 print(getsource(sampling.repeated_future_pairs).split('"""')[2])
 print(getsource(method.CRTR.batch), getsource(method.CRTR.logits), sep="\n")
@@ -513,7 +516,8 @@ for ax, R in zip(axes, (1, 2), strict=True):
         ax.plot(*walk.T, color=color, lw=0.7, alpha=0.6)
         ax.scatter(*walk.T, c=[color], s=5 + np.arange(WALK + 1))
     ax.set(xticks=[], yticks=[])
-    ax.set_title(f"R = {R}: {_spread[R]:.0%} of the spread\nlies between walks", fontsize=10)  # fmt: skip
+    text = f"R = {R}: {_spread[R]:.0%} of the spread\nlies between walks"
+    ax.set_title(text, fontsize=10)
 here.show(
     fig,
     alt="Two scatter plots of ten walks, one for R = 1 and one for R = 2. In both, each "
@@ -568,8 +572,9 @@ for R in REPEATS["new"]:
         axis=0,
     )
     print(
-        f"R = {R:2}: rho {of(rho_crow, 'new', R).mean():.2f} with the crow's distance; of pairs "
-        f"that only walls tell apart {of(senses, 'new', R).mean():.0%} in the right order"
+        f"R = {R:2}: rho {of(rho_crow, 'new', R).mean():.2f} with the crow's distance; "
+        f"of pairs that only walls tell apart {of(senses, 'new', R).mean():.0%} "
+        "in the right order"
     )
 
 # %% [markdown]
@@ -738,7 +743,11 @@ for ax, results, blank, label in (
 left.set_ylim(0, 1)
 right.set_ylim(0, 1)
 middle.set_ylim(0, 1.12 * blind[:, 1].mean())
-for value, name in ((blind[:, 1].mean(), "breadth-first"), (shortest.mean(), "true distance"), (by_crow[:, 1].mean(), "crow")):  # fmt: skip
+for value, name in (
+    (blind[:, 1].mean(), "breadth-first"),
+    (shortest.mean(), "true distance"),
+    (by_crow[:, 1].mean(), "crow"),
+):
     up = name == "crow"
     middle.axhline(value, color="black", lw=0.8, ls=":" if up else "--")
     middle.text(
@@ -836,7 +845,8 @@ low, high = paired_interval(by_R[1], by_R[2])[1:]
 print(f"nodes, R = 1 minus R = 2: 95% interval {low:.0f} to {high:.0f}")
 for name in ("untrained", "Manhattan", "breadth-first", "true distance"):
     print(
-        f"{name}: solved {solved[name][:, 0].mean():.0%}, nodes {solved[name][:, 1].mean():.0f}"
+        f"{name}: solved {solved[name][:, 0].mean():.0%}, "
+        f"nodes {solved[name][:, 1].mean():.0f}"
     )
 print(f"the boards are {D_tiles[chosen].mean():.1f} moves from solved on average")
 print(f"Manhattan: rho {rank_correlation(h_tiles['Manhattan'], D_tiles):.2f}")
@@ -860,9 +870,10 @@ for name, color, dash in (("untrained", "muted", ":"), ("Manhattan", "third", "-
     line = _curve(solved[name])
     ax.plot(_budgets, line, dash, color=figures.COLORS[color])
     _ends[name] = line[-1]
+_roles = ("second", "ours", "muted", "third", "exact")
 figures.direct_labels(
     ax, _budgets[-1], _ends,
-    {n: figures.COLORS[c] for n, c in zip(_ends, ("second", "ours", "muted", "third", "exact"), strict=True)},
+    dict(zip(_ends, map(figures.COLORS.get, _roles), strict=True)),
     gap=0.08,
 )  # fmt: skip
 ax.set(xscale="log", xlabel="nodes expanded", ylabel="boards solved", ylim=(-0.04, 1.08),
@@ -898,7 +909,8 @@ here.show(
 
 # %% tags=["hide-input"]
 _farthest = [int(g.distances[:, t].argmax()) for g, t in zip(grids, goals, strict=True)]
-_rooms_shown = np.argsort([-g.distances[:, t].max() for g, t in zip(grids, goals, strict=True)])[:4]  # fmt: skip
+_longest = [g.distances[:, t].max() for g, t in zip(grids, goals, strict=True)]
+_rooms_shown = np.argsort(_longest)[::-1][:4]
 
 
 def _way(room, R):

@@ -35,7 +35,8 @@ from goalward.bench.records import runs as recorded
 
 SHORT = {"gcbc": "GCBC", "gcivl": "GCIVL", "gciql": "GCIQL", "qrl": "QRL", "crl": "CRL",
          "contrastive_rl": "CRL", "hiql": "HIQL", "td_infonce": "TD InfoNCE",
-         "stable_contrastive_rl": "stable CRL", "c_learning": "C-learning"}  # fmt: skip
+         "stable_contrastive_rl": "stable CRL", "c_learning": "C-learning",
+         "temporal_distances": "CMD", "tmd": "TMD", "mqe": "MQE"}  # fmt: skip
 dots = {}
 for (side, method), by_env in recorded.by_method(
     recorded.load_runs(here.beside(RUNS), lambda line: None)
@@ -132,6 +133,9 @@ SHORT = {
     "td_infonce": "TD InfoNCE",
     "stable_contrastive_rl": "stable CRL",
     "c_learning": "C-learning",
+    "temporal_distances": "CMD",
+    "tmd": "TMD",
+    "mqe": "MQE",
 }
 found, twins = {}, {}
 for (side, method), by_env in runs.items():

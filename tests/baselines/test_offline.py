@@ -15,6 +15,10 @@ from goalward.data import trajectories
 from goalward.data.goal_mixtures import GoalMixture, goal_batch
 from goalward.losses.logistic import all_pairs_nce
 from goalward.methods.contrastive_rl import ContrastiveRL
+from goalward.methods.mqe import MQE
+from goalward.methods.temporal_distances import CMD
+from goalward.methods.tmd import TMD
+from goalward.nets.action_metric import ActionMetric
 from goalward.nets.conv import ConvEncoder
 from goalward.nets.normalized import GoalValue, NormalizedMLP, ScaledInnerProductCritic
 from goalward.nets.plain_policies import CategoricalPolicy, UnitGaussianPolicy
@@ -114,6 +118,8 @@ WIDTHS, MLP_WIDTHS = (32, 32), (32, 32, 16)
 ANYWHERE = GoalMixture(random=1.0)
 SHARED = {"gamma": 0.9, "batch_size": 128, "learning_rate": 3e-3}
 WALKER = SHARED | {"actor": UnitGaussianPolicy(1, WIDTHS)}
+FEW = WALKER | {"batch_size": 64, "bc": 0.03, "actor_goals": ANYWHERE}
+TOWERS = NormalizedMLP(MLP_WIDTHS), NormalizedMLP((24, 16))
 
 
 @pytest.mark.parametrize(
@@ -130,6 +136,10 @@ WALKER = SHARED | {"actor": UnitGaussianPolicy(1, WIDTHS)}
             dynamics=NormalizedMLP(MLP_WIDTHS), actor_goals=ANYWHERE,
         ),
         contrastive(32, 16, actions=1, **SHARED, bc=0.03, actor_goals=ANYWHERE),
+        CMD(**FEW, critic=ActionMetric(None, NormalizedMLP(MLP_WIDTHS), 2, scaled=True),
+            potential=NormalizedMLP((16, 1))),
+        TMD(**FEW, critic=ActionMetric(*TOWERS, 2), temperature=4.0),
+        MQE(**FEW, critic=ActionMetric(*TOWERS, 2, scaled=True), lam=0.8),
     ],
     ids=lambda agent: type(agent).__name__,
 )  # fmt: skip

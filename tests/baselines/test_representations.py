@@ -30,7 +30,7 @@ def test_pca_refuses_more_directions_than_there_are():
 
 
 def test_straight_line_divides_the_segment_and_repeat_goal_stays():
-    start, end = jnp.array([[0.0, 0.0], [1.0, 1.0]]), jnp.array([[4.0, 8.0], [1.0, 5.0]])
+    start, end = np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([[4.0, 8.0], [1.0, 5.0]])
     line = straight_line(start, end, 3)
     np.testing.assert_allclose(line[0], [[1, 2], [2, 4], [3, 6]], atol=1e-6)
     np.testing.assert_allclose(line[1], [[1, 2], [1, 3], [1, 4]], atol=1e-6)

@@ -9,7 +9,13 @@ import pytest
 from scipy.stats import chisquare
 
 from goalward.data import trajectories
-from goalward.data.goal_mixtures import GoalMixture, goal_batch, goal_rows, subgoal_batch
+from goalward.data.goal_mixtures import (
+    GoalMixture,
+    goal_batch,
+    goal_rows,
+    subgoal_batch,
+    waypoint_batch,
+)
 from offline_oracles import goal_table
 
 GAMMA = 0.7
@@ -32,6 +38,9 @@ MIXTURES = {
 rows_of = jax.jit(goal_rows, static_argnums=(4, 5))
 batch_of = jax.jit(goal_batch, static_argnums=(2, 3, 4, 5), static_argnames="goal_entries")
 subgoals_of = jax.jit(subgoal_batch, static_argnums=(2, 3, 4, 5, 6), static_argnames="goal_entries")
+waypoints_of = jax.jit(
+    waypoint_batch, static_argnums=(2, 3, 4, 5, 6, 7), static_argnames="goal_entries"
+)
 
 
 def exact(mixture):
@@ -165,3 +174,52 @@ def test_a_subgoal_may_be_a_part_of_an_observation():
     for name in ("low_goal", "subgoal"):
         np.testing.assert_array_equal(getattr(part, name), getattr(whole, name)[:, [1]])
     np.testing.assert_array_equal(part.subgoal_state, whole.subgoal_state)
+
+
+def waypoint_table(mixture, lam, single):
+    """P(present row, value's goal, waypoint), waypoint by waypoint from its definition."""
+    goals = exact(mixture)
+    table = np.zeros((len(ROWS),) * 3)
+    for now in ANCHORS:
+        last = ENDS[now < ENDS][0] - 1  # that has an action
+        for goal in ROWS:
+            furthest = goal if now < goal <= last else now + 1 if goal == now else last
+            furthest = max(furthest, now + 1)
+            for k in range(1, furthest - now + 1):
+                far = lam ** (k - 1) * ((1 - lam) if now + k < furthest else 1)
+                share = single * (k == 1) + (1 - single) * far
+                table[now, goal, now + k] = goals[now, goal] * share / len(ANCHORS)
+    np.testing.assert_allclose(table.sum(), 1)
+    return table
+
+
+@pytest.mark.parametrize(
+    ("name", "lam", "single"), [("future", 0.6, 0.3), ("value", 0.8, 0.0), ("anywhere", 0.5, 1.0)]
+)
+def test_waypoints_have_the_stated_distribution_whatever_the_goal(name, lam, single):
+    """Never beyond a goal that lies ahead or the last state with an action; the goals as before."""
+    key, mixtures = jax.random.key(2), (MIXTURES[name], MIXTURES["stitch"])
+    batch = waypoints_of(DATA, key, 60_000, GAMMA, *mixtures, lam, single)
+    plain = batch_of(DATA, key, 60_000, GAMMA, *mixtures)
+    for f in fields(plain):
+        np.testing.assert_array_equal(getattr(batch, f.name), getattr(plain, f.name))
+    now, goal, waypoint = (
+        np.asarray(x)[:, 0].astype(int) for x in (batch.state, batch.value_goal, batch.waypoint)
+    )
+    np.testing.assert_array_equal(waypoint - now, batch.steps)
+    joint = waypoint_table(MIXTURES[name], lam, single)
+    counts = np.zeros_like(joint)
+    np.add.at(counts, (now, goal, waypoint), 1)
+    often = joint * len(now) >= 5
+    assert counts[joint == 0].sum() == 0
+    expected = joint[often] * counts[often].sum() / joint[often].sum()
+    assert chisquare(counts[often], expected).pvalue > 1e-3
+
+
+def test_a_waypoint_is_a_whole_observation():
+    batch = waypoints_of(
+        DATA, jax.random.key(2), 50, GAMMA, MIXTURES["value"], MIXTURES["value"], 0.5, 0.2,
+        goal_entries=(1,),
+    )  # fmt: skip
+    assert batch.waypoint.shape == (50, 2)
+    assert batch.goal.shape == batch.actor_goal.shape == (50, 1)

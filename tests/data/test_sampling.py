@@ -52,6 +52,18 @@ def test_pairs_may_hold_the_present():
     np.testing.assert_allclose(frequency, expected, atol=0.03)
 
 
+@pytest.mark.parametrize(
+    ("length", "lam", "single"), [(1, 0.9, 0.2), (6, 0.8, 0.3), (4, 0.0, 0.5), (9, 0.9, 0.0)]
+)
+def test_waypoints_are_geometric_clipped_and_some_single_steps(length, lam, single):
+    draws = 60_000
+    offsets = sampling.waypoint_offsets(jax.random.key(7), jnp.full(draws, length), lam, single)
+    frequency = np.bincount(np.asarray(offsets), minlength=length + 1)[1:] / draws
+    expected = (1 - single) * offset_probabilities(length, lam, "clip")
+    expected[0] += single
+    np.testing.assert_allclose(frequency, expected, atol=5 * 0.5 / np.sqrt(draws))
+
+
 def test_the_tails_differ_and_renormalising_is_biased_towards_the_present():
     lengths = jnp.full(20_000, 5)
     mean = {

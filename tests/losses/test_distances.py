@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize
 
-from goalward.losses.distances import linex
+from goalward.losses.distances import linex, pairs_mean
 
 nats = st.lists(st.floats(0.0, 12.0, width=32), min_size=3, max_size=8)
 
@@ -56,3 +56,12 @@ def test_it_is_a_bregman_divergence_up_to_what_the_target_fixes():
     divergence = -np.log(p) + np.log(q) + (p - q) / q
     loss = linex(jnp.array(d), jnp.array(target))
     np.testing.assert_allclose(loss, divergence - target + 1, rtol=1e-5, atol=1e-5)
+
+
+def test_own_pairs_weigh_more():
+    table = np.random.default_rng(0).normal(size=(2, 4, 4))
+    total = 0.0
+    for k, i, j in np.ndindex(2, 4, 4):
+        total += table[k, i, j] * (0.7 / 32 + (0.3 / 8 if i == j else 0))
+    assert pairs_mean(jnp.array(table), 0.3) == pytest.approx(total, rel=1e-5)
+    assert pairs_mean(jnp.array(table[0]), 0.0) == pytest.approx(table[0].mean(), rel=1e-5)

@@ -1,4 +1,4 @@
-"""Expectiles: the minimiser of the loss against bisection, and its two known ends."""
+"""Expectiles against bisection and their two known ends; the cross entropy by hand."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goalward.losses.values import expectile
+from goalward.losses.values import cross_entropy, expectile
 
 numbers = st.lists(st.floats(-5, 5, width=32), min_size=6, max_size=6)
 SLOPE = jax.jit(jax.grad(lambda v, x, kappa: expectile(x - v, kappa).mean()))
@@ -44,3 +44,16 @@ def test_from_the_mean_to_the_ends(kappa, end):
     x = np.array([0.3, -2.0, 1.7, 0.4])
     assert expectile_by_bisection(x, kappa) == pytest.approx(end(x), abs=1e-4)
     assert abs(SLOPE(float(end(x)), jnp.array(x), kappa)) < 1e-4
+
+
+def test_cross_entropy_by_hand():
+    """Against the two logarithms, and finite where the value is 0 or 1 in single precision."""
+    y = np.array([0.0, 0.25, 1.0])
+    p = np.array([0.1, 0.7, 0.6])
+    x = np.log(p / (1 - p))
+    expected = -y * np.log(p) - (1 - y) * np.log(1 - p)
+    got = cross_entropy(jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32))
+    np.testing.assert_allclose(got, expected, rtol=1e-5)
+    np.testing.assert_allclose(cross_entropy(jnp.array([200.0, -200.0]), jnp.array(0.5)), 100.0)
+    slope = jax.grad(lambda x: cross_entropy(x, jnp.array([0.2, 0.9])).mean())
+    assert abs(slope(jnp.log(0.55 / 0.45))) < 1e-6

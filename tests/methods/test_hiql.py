@@ -1,8 +1,11 @@
-"""HIQL: losses and gradients by hand, how it acts, and that it crosses a corridor it never saw."""
+"""HIQL: losses and gradients by hand, how it acts, and that it crosses a corridor it never saw;
+how noise misleads one level and two along a line, against drawn noise and powers of a matrix."""
 
 from dataclasses import fields, replace
 from functools import partial
+from math import erfc, sqrt
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +13,8 @@ import pytest
 
 from goalward.data import trajectories
 from goalward.data.goal_mixtures import GoalMixture, SubgoalBatch
-from goalward.methods.hiql import HIQL
+from goalward.methods import ogbench
+from goalward.methods.hiql import HIQL, ValueAlone, chain_success, p_wrong
 from goalward.nets.normalized import GoalValue
 from goalward.nets.plain_policies import CategoricalPolicy, UnitGaussianPolicy
 from goalward.nets.subgoals import SubgoalEncoder
@@ -245,3 +249,141 @@ def test_the_high_level_speaks_the_representations_language():
     agent = replace(AGENT, high_actor=UnitGaussianPolicy(DIM + 1, (5,)))
     with pytest.raises(ValueError, match="high_actor gives 5 numbers, but representation 4"):
         jax.eval_shape(agent.init, jax.random.key(0), BATCH)
+
+
+@pytest.mark.parametrize(
+    ("distance", "steps", "sigma"),
+    [(40, 1, 0.3), (40, 5, 0.3), (5, 1, 0.3), (10, 5, 0.5), (3, 3, 1.0), (25, 10, 0.1)],
+)
+def test_how_often_noise_wins(distance, steps, sigma):
+    z = np.random.default_rng(0).normal(size=(2, 400_000))
+    nearer, further = (
+        -abs(distance + d) * (1 + sigma * x) for d, x in ((-steps, z[0]), (steps, z[1]))
+    )
+    share = np.mean(nearer < further)
+    assert abs(p_wrong(distance, sigma, steps) - share) < 0.004
+
+
+def test_only_the_ratio_of_distance_and_steps_counts():
+    assert p_wrong(40, 0.3, 5) == pytest.approx(p_wrong(8, 0.3))
+    assert p_wrong(7, 0.2, 7) == pytest.approx(p_wrong(1, 0.2))
+    errors = [p_wrong(d, 0.2) for d in (1, 5, 20, 100, 10_000)]
+    assert np.all(np.diff(errors) > 0)
+    assert errors[-1] == pytest.approx(0.5, abs=1e-3)
+
+
+def wrong(scale, sigma):
+    """Phi(-sqrt 2 / (sigma sqrt(scale^2 + 1))) from the complementary error function."""
+    return erfc(1 / (sigma * sqrt(scale**2 + 1))) / 2
+
+
+@pytest.mark.parametrize("steps", [None, 1, 3, 7, 12])
+def test_success_on_a_chain_by_powers_of_its_matrix(steps):
+    distance, sigma, horizon, size = 12, 0.3, 40, 60
+    chain = np.zeros((size, size))
+    chain[0, 0] = 1
+    for d in range(1, size):
+        right = 1 - wrong(d, sigma)
+        if steps is not None and d > steps:
+            high, low = wrong(d / steps, sigma), wrong(steps, sigma)
+            right = 1 - high - low + 2 * high * low
+        chain[d, d - 1] = right
+        chain[d, min(d + 1, size - 1)] += 1 - right
+    arrived = chain_success(distance, sigma, horizon, steps)
+    assert arrived.shape == (horizon + 1,)
+    for t in (0, 11, 12, 13, 14, 25, 40):
+        assert arrived[t] == pytest.approx(np.linalg.matrix_power(chain, t)[distance, 0], abs=1e-12)
+
+
+def test_success_on_a_chain_by_drawing_the_noise():
+    """Every value is drawn anew each time it is looked at; the walker does what they say."""
+    distance, sigma, horizon, k, n = 6, 0.5, 12, 3, 40_000
+    rng = np.random.default_rng(1)
+    value = lambda d: -np.abs(d) * (1 + sigma * rng.normal(size=n))  # noqa: E731
+    at = np.full(n, distance)
+    arrived = [0.0]
+    for _ in range(horizon):
+        side = np.where(value(at - k) > value(at + k), -1, 1)  # where the subgoal lies
+        side = np.where(at <= k, -1, side)
+        gap = np.where(at <= k, at, k)
+        step = np.where(value(gap - 1) > value(gap + 1), side, -side)
+        at = np.where(at == 0, 0, at + step)
+        arrived.append(np.mean(at == 0))
+    np.testing.assert_allclose(chain_success(distance, sigma, horizon, k), arrived, atol=0.01)
+
+
+def test_a_subgoal_next_door_or_at_the_goal_is_no_hierarchy():
+    flat = chain_success(20, 0.3, 60)
+    np.testing.assert_allclose(chain_success(20, 0.3, 60, 1000), flat, atol=1e-12)
+    # One step ahead the low level is right but for 2 in 10,000.
+    np.testing.assert_allclose(chain_success(20, 0.2, 60, 1), chain_success(20, 0.2, 60), atol=1e-3)
+
+
+class Table(nn.Module):
+    """One number for each pair of states."""
+
+    states: int
+
+    @nn.compact
+    def __call__(self, state, goal):
+        table = self.param("table", nn.initializers.normal(1.0), (self.states, self.states))
+        return table[state, goal]
+
+
+LINE = 6
+VALUE = ValueAlone(
+    value=Table(LINE),
+    value_goals=GoalMixture(current=0.2, random=0.8),
+    gamma=0.9,
+    kappa=0.8,
+    tau=0.1,
+    learning_rate=3e-2,
+    batch_size=256,
+)
+
+
+def line_walks():
+    """Along six cells: left, right or stay, all equally likely."""
+    rng = np.random.default_rng(0)
+    cells, actions = np.zeros((200, 21), int), rng.integers(3, size=(200, 21))
+    cells[:, 0] = rng.integers(LINE, size=200)
+    for t in range(20):
+        cells[:, t + 1] = np.clip(cells[:, t] + actions[:, t] - 1, 0, LINE - 1)
+    return cells, actions
+
+
+def test_the_value_alone_by_hand():
+    """A success is the same state, wherever in the data; the smaller next value chooses."""
+    data = trajectories.from_trajectories(*line_walks())
+    batch = jax.jit(VALUE.batch)(data, jax.random.key(0))
+    np.testing.assert_array_equal(batch.mask, batch.state != batch.goal)
+    np.testing.assert_array_equal(batch.reward, -batch.mask)
+    share = np.mean(batch.state == batch.goal)
+    assert share > 0.3  # a fifth are the state itself, a sixth of the others happen to be
+
+    state = VALUE.init(jax.random.key(1), batch)
+    target = VALUE.init(jax.random.key(2), batch).params
+    state = state.replace(target_params=target)
+    now, slow = (np.asarray(p["value"]["params"]["table"], float) for p in (state.params, target))
+    total = 0.0
+    rows = np.stack([batch.state, batch.next_state, batch.goal], axis=1)
+    for s, after, g in rows:
+        reward, mask = (0, 0) if s == g else (-1, 1)
+        q = [reward + 0.9 * mask * slow[i][after, g] for i in (0, 1)]
+        ahead = reward + 0.9 * mask * min(slow[i][after, g] for i in (0, 1))
+        weight = 0.8 if ahead >= (slow[0][s, g] + slow[1][s, g]) / 2 else 0.2
+        total += weight * sum((q[i] - now[i][s, g]) ** 2 for i in (0, 1))
+    loss = VALUE.loss(state.params, state, batch, jax.random.key(0))[0]
+    np.testing.assert_allclose(loss, total / len(batch.state), rtol=1e-5)
+
+
+def test_the_value_alone_comes_to_the_exact_expectile():
+    """Where goals do not depend on what came next; hindsight goals favour what led to them."""
+    cells, actions = line_walks()
+    state, _ = train(VALUE, trajectories.from_trajectories(cells, actions), jax.random.key(0), 1500)
+    learned = np.asarray(state.params["value"]["params"]["table"])[0].mean(axis=0)
+    counts = np.zeros((LINE, 3, LINE))
+    np.add.at(counts, (cells[:, :-1], actions[:, :-1], cells[:, 1:]), 1.0)
+    exact = ogbench.gcivl(counts, 0.9, 0.8)
+    assert np.abs(exact).max() > 4
+    np.testing.assert_allclose(learned, exact, atol=0.25)

@@ -263,6 +263,8 @@ def test_beyond_all_cells_the_code_is_that_of_the_nearest():
     far_away = jnp.asarray([[-5.0, 1.0], [3.0, 40.0], [1.0, -2.5]])
     nearest = [_cell(jnp.asarray(GRID.cells), p) for p in far_away]
     np.testing.assert_array_equal(code(far_away), np.eye(S)[np.array(nearest)])
+    two = method.cell_code(np.array([[1, 1], [1, 2]]))
+    np.testing.assert_array_equal(two(jnp.array([-2.0, 1.5])), [1, 0])
 
 
 def test_a_draw_follows_the_weights_and_never_takes_a_weight_of_zero():

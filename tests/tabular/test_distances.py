@@ -157,3 +157,21 @@ def test_wrong_calls_are_refused(gamma, start, told) -> None:
         distances.hitting_transform(P, policy, gamma, start)
     with pytest.raises(ValueError, match=told):
         distances.optimal_hitting_transform(P, gamma, start)
+
+
+@given(seeds)
+def test_what_cannot_be_reached_has_a_transform_of_exactly_nought(seed) -> None:
+    rng = np.random.default_rng(seed)
+    P, policy = np.zeros((12, 2, 12)), np.full((12, 2), 0.5)
+    P[:7, :, :7], P[7:, :, :] = mdp.random_mdp(rng, 7, 2), rng.dirichlet(np.ones(12), size=(5, 2))
+    h = distances.hitting_transform(P, policy, 0.95)
+    assert (h[:7, 7:] == 0).all()
+    assert (h[7:] > 0).all()
+    assert np.isposinf(distances.successor_distance(P, policy, 0.95)[:7, 7:]).all()
+
+
+def test_a_long_corridor_is_walked_to_its_end() -> None:
+    P = np.eye(12)[np.minimum(np.arange(12) + 1, 11)][:, None]
+    steps = distances.successor_distance(P, np.ones((12, 1)), 0.9) / -np.log(0.9)
+    ahead = np.arange(12)[None] - np.arange(12)[:, None]
+    np.testing.assert_allclose(steps, np.where(ahead >= 0, ahead, np.inf), atol=1e-9)

@@ -29,6 +29,9 @@ VALUE_GOALS = GoalMixture(current=0.2, trajectory=0.5, random=0.3)
 ACTOR_GOALS = GoalMixture(trajectory=1.0, geometric=False)
 """What it tells a policy, unless the data's trajectories are short or aimless."""
 
+FUTURE = GoalMixture(trajectory=1.0)
+"""What it tells a critic that learns futures: a geometric number of steps ahead, at least one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class OfflineActor(GoalActor):

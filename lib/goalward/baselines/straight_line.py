@@ -1,12 +1,12 @@
 """Plans without a model: a straight line between two points, and the goal repeated."""
 
-import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Float
 
 
 def straight_line(
-    start: Float[Array, "*batch d"], end: Float[Array, "*batch d"], n: int
-) -> Float[Array, "*batch n d"]:
+    start: Float[np.ndarray, "*batch d"], end: Float[np.ndarray, "*batch d"], n: int
+) -> Float[np.ndarray, "*batch n d"]:
     """The n points that divide the segment from start to end into n + 1 equal parts.
 
     Raises:
@@ -14,10 +14,10 @@ def straight_line(
     """
     if n < 1:
         raise ValueError(f"a plan has at least 1 waypoint, not {n}")
-    fraction = (jnp.arange(1, n + 1) / (n + 1))[:, None]
+    fraction = (np.arange(1, n + 1, dtype=start.dtype) / (n + 1))[:, None]
     return (1 - fraction) * start[..., None, :] + fraction * end[..., None, :]
 
 
-def repeat_goal(end: Float[Array, "*batch d"], n: int) -> Float[Array, "*batch n d"]:
+def repeat_goal(end: Float[np.ndarray, "*batch d"], n: int) -> Float[np.ndarray, "*batch n d"]:
     """No planning: every waypoint is the goal."""
-    return jnp.repeat(end[..., None, :], n, axis=-2)
+    return np.repeat(end[..., None, :], n, axis=-2)

@@ -24,8 +24,8 @@ def register(add: Add) -> None:
     training.add_argument(
         "method",
         metavar="METHOD",
-        help="gcbc, gcivl, gciql, hiql, qrl, contrastive_rl, stable_contrastive_rl, c_learning or "
-        "td_infonce",
+        help="gcbc, gcivl, gciql, hiql, qrl, contrastive_rl, stable_contrastive_rl, c_learning, "
+        "td_infonce, temporal_distances, tmd or mqe",
     )
     training.add_argument(
         "--env", required=True, metavar="NAME", help="the data set, such as antmaze-large-stitch-v0"
@@ -144,7 +144,12 @@ def register(add: Add) -> None:
 
 
 SIZES = (
-    ("batch", int, "B", "transitions in a batch (1024; 256 of images)"),
+    (
+        "batch",
+        int,
+        "B",
+        "transitions in a batch (1024; 256 of images; in runs of tmd 512, of mqe 256)",
+    ),
     ("width", int, "W", "units of each of three hidden layers (512)"),
 )
 EXTRACTION = (
@@ -166,12 +171,21 @@ def _options(
 def _official_options(parser: argparse.ArgumentParser) -> None:
     """What every command needs that runs the official code."""
     parser.add_argument(
-        "method", metavar="METHOD", help="gcbc, gcivl, gciql, qrl, contrastive_rl or hiql"
+        "method",
+        metavar="METHOD",
+        help="gcbc, gcivl, gciql, qrl, contrastive_rl, hiql; temporal_distances, tmd "
+        "or mqe, from their authors' forks",
     )
     for name, form, letter, told in (
         ("env", str, "NAME", "the data set"),
         ("data", Path, "FILE", "its data file, on which both train"),
-        ("official", Path, "CHECKOUT", "a clone of the repository seohongpark/ogbench"),
+        (
+            "official",
+            Path,
+            "CHECKOUT",
+            "a clone of the repository seohongpark/ogbench; of vivekmyers/tmd-release for "
+            "temporal_distances and tmd, of WJ2003B/mqe-release for mqe",
+        ),
     ):
         parser.add_argument(f"--{name}", type=form, required=True, metavar=letter, help=told)
     parser.add_argument(

@@ -25,7 +25,7 @@ PARTS = {
 START = ("welcome", "notation", "refresher")
 # Chapters that stand for no paper and close a part: they compare its papers' methods. Part 9 has no
 # papers: its one page looks at recorded runs.
-CLOSING = {1: "estimators", 9: "analysis"}
+CLOSING = {1: "estimators", 2: "distances", 9: "analysis"}
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,16 @@ class SubgoalBatch(ValueBatch):
     """The state to name, seen as a goal."""
 
 
+@struct.dataclass
+class WaypointBatch(ValueBatch):
+    """The same, and for each row a state further along its own trajectory."""
+
+    waypoint: Items
+    """Not beyond the value's goal, where that lies ahead."""
+    steps: Items
+    """How far ahead it lies, at least 1."""
+
+
 def goal_batch(
     data: Dataset,
     key: Key,
@@ -131,6 +141,41 @@ def subgoal_batch(
         low_goal=take(data.observations, low)[seen],
         subgoal_state=subgoal_state,
         subgoal=subgoal_state[seen],
+    )
+
+
+def waypoint_batch(
+    data: Dataset,
+    key: Key,
+    batch: int,
+    gamma: float | Float[Array, ""],
+    value_goals: GoalMixture,
+    actor_goals: GoalMixture,
+    lam: float | Float[Array, ""],
+    single: float = 0.0,
+    tail: str = "clip",
+    goal_entries: tuple[int, ...] | None = None,
+) -> WaypointBatch:
+    """The same batch as `goal_batch` for the same key, with a waypoint for each row.
+
+    A waypoint lies not beyond the value's goal where that is a later state of the row's own
+    trajectory, however it was drawn, and nowhere beyond the trajectory's last state that has an
+    action; but at least one step ahead.
+
+    Args:
+        lam: see `goalward.data.sampling.waypoint_offsets`, as for `single`.
+        tail: see `goal_batch`.
+        goal_entries: see `goal_batch`.
+    """
+    now, value_rows, actor_rows, _ = _draw(data, key, batch, gamma, value_goals, actor_goals, tail)
+    left, ahead = _left(data, now), value_rows - now
+    furthest = jnp.where((ahead >= 0) & (ahead <= left), ahead, left)
+    key_waypoint = jax.random.fold_in(key, 3)  # `_draw` splits the key in three
+    steps = sampling.waypoint_offsets(key_waypoint, jnp.maximum(furthest, 1), lam, single)
+    return WaypointBatch(
+        **_value_fields(data, now, value_rows, actor_rows, goal_entries),
+        waypoint=take(data.observations, now + steps),
+        steps=steps,
     )
 
 

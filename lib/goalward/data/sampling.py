@@ -47,6 +47,24 @@ def geometric_offsets(
     return (jnp.clip(offsets, 1, last) - (1 - first)).astype(lengths.dtype)
 
 
+def waypoint_offsets(
+    key: Key, lengths: Indices, lam: float | Float[Array, ""], single: float = 0.0
+) -> Indices:
+    r"""How many steps ahead a waypoint is: 1 with probability `single`, else clipped geometric.
+
+    $\Pr(k) = p\,\mathbb 1\{k = 1\} + (1 - p)(1 - \lambda)\lambda^{k-1}$ below `lengths`, which gets
+    the rest.
+
+    Args:
+        lengths: the furthest that each may lie, at least 1.
+        lam: $\lambda$; without the clip and single steps, $1/(1-\lambda)$ steps on average.
+        single: $p$.
+    """
+    key_single, key_offset = jax.random.split(key)
+    offsets = geometric_offsets(key_offset, lengths, lam, tail="clip")
+    return jnp.where(jax.random.bernoulli(key_single, single, lengths.shape), 1, offsets)
+
+
 def uniform_anchors(data: Dataset, key: Key, batch: int) -> Indices:
     """Rows that have a next row, each in the data's window with the same probability."""
     return data.row(data.first + jax.random.randint(key, (batch,), 0, data.size))

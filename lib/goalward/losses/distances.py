@@ -28,3 +28,14 @@ def linex(
     # The minimum also keeps the branch not taken, and its gradient, finite.
     rise = jnp.exp(jnp.minimum(gap, linear_beyond) + log_discount)
     return jnp.where(gap > linear_beyond, gap, rise - distance)
+
+
+def pairs_mean(table: Float[Array, "*members batch batch"], diagonal: float) -> Float[Array, ""]:
+    r"""$(1-w)\,\overline{\ell_{ij}} + w\,\overline{\ell_{ii}}$: all pairs, and each row's own more.
+
+    Args:
+        table: losses $\ell_{ij}$ of row i with the goal of row j.
+        diagonal: $w$, between 0 and 1; a row's own goal is one that it really came to.
+    """
+    own = jnp.diagonal(table, axis1=-2, axis2=-1)
+    return (1 - diagonal) * jnp.mean(table) + diagonal * jnp.mean(own)

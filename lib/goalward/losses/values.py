@@ -1,5 +1,6 @@
 """Losses that fit values to targets, one number a row, to be averaged."""
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -23,3 +24,18 @@ def expectile(
     """
     sign = error if advantage is None else advantage
     return jnp.where(sign >= 0, kappa, 1 - kappa) * error**2
+
+
+def cross_entropy(
+    logit: Float[Array, "*batch"], target: Float[Array, "*#batch"]
+) -> Float[Array, "*batch"]:
+    r"""$-y\log\sigma(x)-(1-y)\log(1-\sigma(x))$, for values between 0 and 1, in nats.
+
+    The constant $x$ that minimises its mean over targets $y$ has $\sigma(x)$ at their mean, as the
+    square of the error would; near 0 and 1 its gradient does not fade.
+
+    Args:
+        logit: $x$, of which $\sigma(x)=1/(1+e^{-x})$ is the value.
+        target: $y$, in [0, 1].
+    """
+    return jax.nn.softplus(logit) - target * logit

@@ -10,14 +10,17 @@ al. 2025).
 """
 
 from dataclasses import dataclass
+from math import erf
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Shaped
 
 from goalward.baselines.gcivl import GCIVL
 from goalward.baselines.offline import apply_members, init_members
-from goalward.data.goal_mixtures import SubgoalBatch, ValueBatch, subgoal_batch
+from goalward.data.goal_mixtures import SubgoalBatch, ValueBatch, goal_batch, subgoal_batch
 from goalward.data.goals import HindsightTransitions
 from goalward.data.trajectories import Dataset
 from goalward.losses.policy import awr
@@ -172,3 +175,68 @@ class HIQL(GCIVL):
         key_high, key_low = jax.random.split(key)
         z = self.name_subgoal(params, state, goal, key_high, temperature)
         return super().propose(params, state, z, key_low, temperature)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValueAlone(GCIVL):
+    """The value without policies, where states are numbers: it needs no action.
+
+    A row is a success where the state is the goal, in whichever row of the data.
+    """
+
+    actor: nn.Module | None = None
+
+    def draw(self, data: Dataset, key: Key) -> ValueBatch:
+        """Transitions with goals for the value."""
+        goals = self.value_goals
+        batch = goal_batch(data, key, self.batch_size, self.gamma, goals, goals, self.tail)
+        mask = (batch.state != batch.goal).astype(jnp.float32)
+        return batch.replace(reward=-mask, mask=mask)  # type: ignore[attr-defined,no-any-return]
+
+    def loss(
+        self, params: Params, state: LearnerState, batch: HindsightTransitions, key: Key
+    ) -> tuple[Float[Array, ""], Metrics]:
+        """`value_loss` alone."""
+        assert isinstance(batch, ValueBatch)
+        return self.value_loss(params, state.target_params, batch), {}
+
+
+def p_wrong(distance: float, sigma: float, steps: float = 1.0) -> float:
+    r"""How likely a noisy value sends a walker the wrong way along a line, exactly.
+
+    The goal is $T$ away; the value of a state $d$ from it is $-d(1+\sigma z)$, with a standard
+    normal $z$ of its own for each state. The walker compares the states $k$ to both sides, which
+    lie $T-k$ and $T+k$ from the goal. The wrong one wins with probability
+    $\Phi(-\sqrt2\,/\,(\sigma\sqrt{(T/k)^2+1}))$.
+
+    Args:
+        distance: $T$.
+        sigma: $\sigma$, above 0.
+        steps: $k$; 1 compares the states next to the walker's.
+    """
+    return (1 + erf(-1 / (sigma * np.hypot(distance / steps, 1)))) / 2
+
+
+def chain_success(
+    distance: int, sigma: float, horizon: int, steps: int | None = None
+) -> Float[np.ndarray, " time"]:
+    r"""Chance of having reached the goal after 0 to `horizon` steps, the noise new at every look.
+
+    With `steps` $=k$ a subgoal is chosen $k$ to one side, then a step towards it: right if both
+    choices are, or neither is. Within $k$ of the goal it is itself the subgoal. Without `steps`
+    only the step is chosen. So the distance to the goal is a Markov chain that ends at 0.
+    """
+    furthest = distance + horizon
+    right = np.ones(furthest + 1)
+    for d in range(1, furthest + 1):
+        right[d] -= p_wrong(d, sigma)
+        if steps is not None and d > steps:
+            high, low = p_wrong(d, sigma, steps), p_wrong(steps, sigma)
+            right[d] = (1 - high) * (1 - low) + high * low
+    at = np.eye(furthest + 1)[distance]
+    arrived = [at[0]]
+    for _ in range(horizon):
+        nearer, further = (at * right)[1:], (at * (1 - right))[1:-1]
+        at = np.append(nearer, 0.0) + np.concatenate([[at[0], 0.0], further])
+        arrived.append(at[0])
+    return np.array(arrived)

@@ -106,13 +106,18 @@ def cell_code(cells: Int[np.ndarray, "states 2"]) -> Callable[[Array], Array]:
     At a cell's centre this is the one-hot code of the cell; so it is beyond all cells, where it
     is that of the nearest. Coordinates would put two sides of a wall close together.
     """
-    centres = np.asarray(cells, np.float32)
+    rows, columns = np.asarray(cells, np.float32).T
+    numbers = np.arange(len(rows))
 
     def features(position: Float[Array, "*batch 2"]) -> Float[Array, "*batch states"]:
-        gap = jnp.abs(position[..., None, :] - centres)
-        weight = jnp.prod(jax.nn.relu(1 - gap), axis=-1)
-        nearest = jax.nn.one_hot(jnp.argmin(jnp.sum(gap**2, axis=-1), axis=-1), len(centres))
-        weight = jnp.where(jnp.any(weight > 0, axis=-1, keepdims=True), weight, nearest)
+        down, across = jnp.abs(position[..., :1] - rows), jnp.abs(position[..., 1:] - columns)
+        weight = jax.nn.relu(1 - down) * jax.nn.relu(1 - across)
+        gap = down**2 + across**2
+        # Two minima in place of an argmin, which is five times slower on a CPU.
+        is_least = gap == jnp.min(gap, axis=-1, keepdims=True)
+        first = jnp.min(jnp.where(is_least, numbers, len(rows)), axis=-1, keepdims=True)
+        inside = jnp.any(weight > 0, axis=-1, keepdims=True)
+        weight = jnp.where(inside, weight, (numbers == first).astype(weight.dtype))
         return weight / jnp.sum(weight, axis=-1, keepdims=True)
 
     return features

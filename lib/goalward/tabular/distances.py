@@ -17,7 +17,7 @@ convention of the definition, who is at the goal has hit it: $h(g,g)=1$ and $d(g
 """
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from goalward.tabular.mdp import Policy, Transitions, state_transitions, validate
 
@@ -47,7 +47,8 @@ def hitting_transform(
         np.linalg.solve(identity - gamma * np.where(identity[g][:, None] > 0, 0, chain), end)
         for g, end in enumerate(identity)
     ]
-    present = np.stack(transforms, axis=1)
+    # Rounding leaves a goal that cannot be hit at a tiny number on either side of nought.
+    present = np.stack(transforms, axis=1) * _reachable(chain)
     return present if start == "current" else gamma * chain @ present
 
 
@@ -139,6 +140,14 @@ def joint_distance(
     table = np.concatenate([rows, columns], axis=1)
     np.fill_diagonal(table, 0.0)
     return table
+
+
+def _reachable(chain: States) -> Bool[np.ndarray, "states goals"]:
+    """Whether the column can be reached from the row at all."""
+    reached = (chain > 0) | np.eye(len(chain), dtype=bool)
+    for _ in range(int(np.ceil(np.log2(max(len(chain), 2))))):
+        reached = reached @ reached  # twice as many steps
+    return reached
 
 
 def _with_present(ahead: Pairs) -> Pairs:

@@ -308,7 +308,16 @@ def test_settings_in_the_official_names(method: str) -> None:
     assert (told["actor_p_trajgoal"], told["actor_p_randomgoal"]) == stitch
     assert told["discount"] == 0.995
     weights = {"gcivl": 10.0, "gciql": 0.3, "qrl": 0.003, "contrastive_rl": 0.1}
+    weights |= dict.fromkeys(("temporal_distances", "tmd", "mqe"), 0.1)
     assert told.get("alpha") == weights.get(method)
+    metrics = {
+        "temporal_distances": {"mrn_components": 8},
+        "tmd": {"components": 8, "zeta": 0.1, "t": 3.0, "diag_backup": 0.5,
+                "stopgrad_psi_backup": False},
+        "mqe": {"components": 8, "lambda_": 0.95, "next_state_sample": 0.2, "t": 5.0,
+                "diag_backup": 0.5, "critic_batch_size": 8},
+    }  # fmt: skip
+    assert told.items() >= metrics.get(method, {}).items()
     levels = {"low_alpha": 3.0, "high_alpha": 3.0, "subgoal_steps": 25, "low_actor_rep_grad": False}
     assert {name: told[name] for name in levels if name in told} == (
         levels if method == "hiql" else {}
@@ -356,6 +365,13 @@ def test_commit(tmp_path: Path) -> None:
         ({"method": "qrl", "width": 12}, 2, "--width that 8 divides"),
         ({"out": "."}, 2, "is a folder: name a file"),
         ({"official": "."}, 1, "(it has no impls/agents/__init__.py): clone"),
+        ({"method": "qrl", "width": 16}, 1, "no impls/agents/qrl.py): clone its repository, seoho"),
+        (
+            {"method": "tmd", "width": 16},
+            1,
+            "(it has no impls/agents/tmd.py): clone its repository",
+        ),
+        ({"method": "mqe", "width": 16}, 1, "clone its repository, WJ2003B/mqe-release"),
         ({"data": "no.npz"}, 1, "there is no file no.npz"),
         ({"env": "antmaze-medium-navigate-v0"}, 1, "another environment's data"),
         ({"python": "no-such-python"}, 1, "no no-such-python to run"),

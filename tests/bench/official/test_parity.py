@@ -11,7 +11,7 @@ pytest.importorskip("ogbench")
 from goalward.bench.data.names import Unknown, parse
 from goalward.bench.official.parity import our_batch, our_params, our_targets, parity
 from goalward.bench.offline.presets import Options, learner
-from goalward.data.goal_mixtures import SubgoalBatch, ValueBatch
+from goalward.data.goal_mixtures import SubgoalBatch, ValueBatch, WaypointBatch
 from goalward.nets.normalized import NormalizedMLP
 
 ENV, STATE, ACTION = "pointmaze-medium-navigate-v0", 3, 2
@@ -112,6 +112,46 @@ def test_quasimetrics_without_dynamics() -> None:
     assert jax.tree.map(jnp.shape, fresh) == jax.tree.map(jnp.shape, params)
 
 
+def official_distance(x: np.ndarray, y: np.ndarray, divisor: float) -> np.ndarray:
+    """As the releases have it: masks pick the halves of each of eight parts."""
+    parts = []
+    for a, b in zip(np.split(x, 8, axis=-1), np.split(y, 8, axis=-1), strict=True):
+        first = np.arange(a.shape[-1]) < a.shape[-1] // 2
+        largest = np.maximum((a - b) * first, 0).max(axis=-1)
+        parts.append(largest + np.sqrt((((a - b) * ~first) ** 2).sum(axis=-1)))
+    return np.mean(parts, axis=0) / divisor
+
+
+@pytest.mark.parametrize("method", ["temporal_distances", "tmd", "mqe"])
+def test_metrics_of_states_and_actions(method: str) -> None:
+    phi, psi = several(STATE + ACTION, WIDTH, KEYS[4]), several(STATE, WIDTH, KEYS[6])
+    official = {"modules_actor": policy(), "modules_critic": {"phi": phi}}
+    if method != "temporal_distances":
+        official = {
+            "modules_actor": policy(),
+            "modules_phi": {"phi": phi},
+            "modules_psi": {"phi": psi},
+            "modules_backup_coeff": {"value": jnp.zeros(())},
+        }
+    agent = learner(method, parse(ENV), SIZES)
+    params = our_params(method, official, ACTION)
+    fresh = jax.eval_shape(agent.init, KEYS[8], agent_batch()).params
+    assert jax.tree.map(jnp.shape, fresh) == jax.tree.map(jnp.shape, params)
+
+    def encode(tree: dict, x: jax.Array) -> np.ndarray:
+        net = NormalizedMLP((WIDTH,) * 4)
+        return np.asarray(jax.vmap(lambda p: net.apply({"params": p}, x))(tree))
+
+    start = encode(phi, jnp.concatenate([S, A], axis=-1))
+    if method == "temporal_distances":
+        to, goal = encode(phi, jnp.concatenate([G, A], axis=-1)), (G, A)
+    else:
+        to, goal = encode(psi, G), G
+    expected = official_distance(start, to, 1 if method == "tmd" else np.sqrt(WIDTH))
+    found = agent.distance(params, (S, A), goal)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
 def agent_batch() -> ValueBatch:
     row = jnp.zeros(len(S))
     return ValueBatch(
@@ -136,6 +176,18 @@ def test_a_batch_of_two_levels() -> None:
     assert isinstance(batch, SubgoalBatch)
     fields = ("state", "next_state", "goal", "actor_goal", "low_goal", "subgoal")
     assert [float(getattr(batch, field)[0, 0]) for field in fields] == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_batch_with_waypoints() -> None:
+    names = ("observations", "next_observations", "value_goals", "actor_goals",
+             "intermediate_value_goals")  # fmt: skip
+    told = {name: np.full((4, STATE), i, np.float32) for i, name in enumerate(names)}
+    told |= {"actions": np.zeros((4, ACTION)), "rewards": -np.ones(4), "masks": np.ones(4)}
+    batch = our_batch(told | {"intermediate_value_goals_offsets": np.arange(1, 5)})
+    assert isinstance(batch, WaypointBatch)
+    fields = ("state", "next_state", "goal", "actor_goal", "waypoint")
+    assert [float(getattr(batch, field)[0, 0]) for field in fields] == [0, 1, 2, 3, 4]
+    assert batch.steps.tolist() == [1, 2, 3, 4]
 
 
 def test_a_wrong_call_is_one_line(tmp_path) -> None:

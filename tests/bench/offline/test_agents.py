@@ -20,9 +20,9 @@ from goalward.protocol import PLAIN
 from goalward.tabular import mdp, successor
 from goalward.training.loop import train
 from offline_oracles import (
+    actor_by_hand,
     check_gradient,
     double,
-    gaussian_log_prob,
     member,
     normalized_mlp,
     plain_update,
@@ -59,20 +59,6 @@ def softmax(x):
     return np.exp(x) / np.exp(x).sum()
 
 
-def actor_by_hand(params, held, value):
-    """DDPG+BC of `value(params, i, actions)`, for the rows' mean actions under the policy."""
-    b, n = double(BATCH), len(BATCH.reward)
-    q, size, cloning = 0.0, 0.0, 0.0
-    for i in range(n):
-        moving, fixed = (
-            value(held, i, mean_action(p, b.state[i], b.actor_goal[i])) for p in (params, held)
-        )
-        q, size = q + moving / n, size + abs(fixed) / n
-        told = (b.state[i], b.actor_goal[i], b.action[i])
-        cloning += gaussian_log_prob(params["actor"], *told) / n
-    return -q / (size + 1e-6) - BC * cloning
-
-
 def test_td_infonce_by_hand():
     agent = neural(OfflineTDInfoNCE, gamma=GAMMA, bc=BC, transform=PLAIN)
     state = random_state(agent, BATCH)
@@ -103,11 +89,11 @@ def test_td_infonce_by_hand():
         return np.log(n * softmax(logits)[i])
 
     def loss(params, held):
-        return critic(params, held) + actor_by_hand(params, held, value)
+        return critic(params, held) + actor_by_hand(params, held, b, BC, value)
 
     held = double(state.params)
     np.testing.assert_allclose(metrics["critic"], critic(held, held), rtol=1e-5)
-    np.testing.assert_allclose(metrics["actor"], actor_by_hand(held, held, value), rtol=1e-5)
+    np.testing.assert_allclose(metrics["actor"], actor_by_hand(held, held, b, BC, value), rtol=1e-5)
     check_gradient(loss, state.params, gradient, ["actor", "critic"])
     moved = jax.tree.map(lambda t, p: 0.995 * t + 0.005 * p, state.target_params, after.params)
     for found, expected in zip(*map(jax.tree.leaves, (after.target_params, moved)), strict=True):
@@ -138,7 +124,7 @@ def test_c_learning_by_hand():
         return min(logit(params, k, b.actor_goal[i], b.state[i], action) for k in range(2))
 
     def loss(params, held):
-        return critic(params, held) + actor_by_hand(params, held, value)
+        return critic(params, held) + actor_by_hand(params, held, b, BC, value)
 
     held = double(state.params)
     np.testing.assert_allclose(metrics["loss"], loss(held, held), rtol=1e-5)

@@ -26,6 +26,7 @@ from goalward.bench.offline.checkpoints import Checkpoints
 from goalward.bench.offline.evaluate import Arena
 from goalward.bench.offline.settings import Settings
 from goalward.bench.offline.train import Run
+from goalward.bench.records.runs import load_runs
 
 NAME = parse("pointmaze-medium-navigate-v0")
 SMALL = Settings(
@@ -223,6 +224,23 @@ def test_a_method_of_many_parts_goes_on(
     logged = [[line for line in metrics(out) if "loss" in line] for out in (whole, parts)]
     assert logged[0] == logged[1]
     assert logged[0][-1].keys() == {"step", "loss", "value", "actor", "high_actor"}
+
+
+@pytest.mark.parametrize(
+    ("method", "batch"), [("temporal_distances", 1024), ("tmd", 512), ("mqe", 256)]
+)
+def test_distances_train_and_are_read_back(
+    method: str, batch: int, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Settings(method, NAME.text, steps=1).batch == batch
+    monkeypatch.setattr(presets, "LAYERS", 1)  # less to compile
+    run(data, tmp_path / "run", method=method, steps=4, seeds=1, log_every=2, eval_every=4)
+    (read,) = load_runs(tmp_path, pytest.fail)
+    assert (read.method, read.implementation, read.steps.tolist()) == (method, "ours", [4])
+    lines = [line for line in metrics(tmp_path / "run") if "loss" in line]
+    assert [line.keys() >= {"critic", "actor"} for line in lines] == [True, True]
+    parts = [line["critic"][0] + line["actor"][0] for line in lines]
+    np.testing.assert_allclose([line["loss"][0] for line in lines], parts, rtol=1e-5)
 
 
 def test_a_longer_run_goes_on(

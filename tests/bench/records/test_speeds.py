@@ -39,6 +39,7 @@ def test_a_comparison_is_read_as_it_was_measured(tmp_path: Path) -> None:
     assert (found[0].most_seeds, found[2].most_seeds) == (3, 1)
     shown = [dict(zip(HEAD, row, strict=True)) for row in table(found)]
     assert shown[0]["ours, more seeds"] == "1,200 (3)"
+    assert shown[0]["times in all"] == "377.98"
     assert shown[2] == dict(
         zip(HEAD, ("gcbc", "1024 × 512", "4", "8", "2.29", "–", "–", "cpu (cpu)"), strict=True)
     )

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from goalward.baselines.metric_actor_critic import MetricActorCritic
 from goalward.baselines.offline import OfflineActor
 from goalward.bench.data.names import Mendable, Name, Unknown, parse
 from goalward.bench.offline.presets import METHODS
@@ -22,8 +23,25 @@ OFFICIAL = {
     "hiql": "hiql",
     "qrl": "qrl",
     "contrastive_rl": "crl",
+    "temporal_distances": "cmd",
+    "tmd": "tmd",
+    "mqe": "mqe",
 }
 """What the official code calls our methods."""
+
+_OGBENCH, _TMD = "seohongpark/ogbench", "vivekmyers/tmd-release"
+REPOSITORIES = {"temporal_distances": _TMD, "tmd": _TMD, "mqe": "WJ2003B/mqe-release"}
+"""Where the official code is that is not the benchmark's: forks of it, by the methods' authors."""
+
+_SETTINGS = {
+    "zeta": "zeta",
+    "linear_beyond": "t",
+    "diagonal": "diag_backup",
+    "hold_goals": "stopgrad_psi_backup",
+    "lam": "lambda_",
+    "single": "next_state_sample",
+}
+"""What our quasimetric agents' settings are called there."""
 
 NEEDS = ("jax", "flax", "optax", "numpy", "distrax", "ml_collections")
 """What the official agents import."""
@@ -161,20 +179,24 @@ def official_settings(agent: Any, batch: int, width: int) -> dict[str, Any]:
             "low_actor_rep_grad": agent.low_level_represents,
         }
         return settings
+    if isinstance(agent, MetricActorCritic):
+        parts = agent.critic.components
+        settings |= {"components": parts, "mrn_components": parts, "critic_batch_size": batch}
+        settings |= {_SETTINGS[k]: v for k, v in vars(agent).items() if k in _SETTINGS}
     for alpha, loss in (("sharpness", "awr"), ("bc", "ddpgbc")):
         if (value := getattr(agent, alpha, None)) is not None:
             return settings | {"actor_loss": loss, "alpha": value}
     return settings
 
 
-def impls_of(checkout: Path) -> Path:
-    """The folder of the official agents."""
-    impls = checkout / "impls"
-    for file in ("agents/__init__.py", "utils/datasets.py"):
+def impls_of(checkout: Path, method: str) -> Path:
+    """The folder of the official agents, the method's among them."""
+    impls, repository = checkout / "impls", REPOSITORIES.get(method, _OGBENCH)
+    for file in ("agents/__init__.py", "utils/datasets.py", f"agents/{OFFICIAL[method]}.py"):
         if not (impls / file).is_file():
             raise Mendable(
-                f"{checkout} is no checkout of the official code (it has no impls/{file}): clone "
-                "its repository, seohongpark/ogbench, and name that folder with --official"
+                f"{checkout} is no checkout of {method}'s official code (it has no impls/{file}): "
+                f"clone its repository, {repository}, and name that folder with --official"
             )
     return impls.resolve()
 

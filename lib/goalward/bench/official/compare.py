@@ -143,7 +143,7 @@ def compare(
     """
     name = shared(wanted.method, wanted.env)
     learner(wanted.method, name, wanted.options(1))  # complain first
-    impls = impls_of(checkout)
+    impls = impls_of(checkout, wanted.method)
     _writable(out)
     env = make(name)
     held = load(data, env.observation_space.shape, env.action_space.shape[0])

@@ -20,7 +20,7 @@ from goalward.bench.data.environments import make
 from goalward.bench.data.names import Mendable
 from goalward.bench.official.checkout import Official, impls_of, order, shared
 from goalward.bench.offline.presets import Options, learner
-from goalward.data.goal_mixtures import SubgoalBatch, ValueBatch
+from goalward.data.goal_mixtures import SubgoalBatch, ValueBatch, WaypointBatch
 from goalward.protocol import Params
 
 UPDATES = 50
@@ -77,8 +77,9 @@ def parity(
     load(data, arena.observation_space.shape, size)
     agent: Any = learner(method, name, replace(chosen, action=size))
     asked = order(method, agent, data, batch, width, UPDATES)
+    asked["config"]["next_state_sample"] = 0.0  # else MQE's official loss draws single steps itself
     with (
-        Official(python, impls_of(checkout), asked) as official,
+        Official(python, impls_of(checkout, method), asked) as official,
         tempfile.TemporaryDirectory() as folder,
     ):
         path = Path(folder) / "snapshot.npz"
@@ -137,6 +138,11 @@ def our_params(method: str, official: Tree, action: int) -> dict[str, Params]:
     if method == "contrastive_rl":
         # The value is there where the policy imitates by advantage.
         ours |= {name: _towers(part[name]) for name in ("critic", "value") if name in part}
+    if method == "temporal_distances":
+        ours["critic"] = _arrays({"action_encoder": part["critic"]["phi"]})
+    if method in ("tmd", "mqe"):
+        two = {"state_encoder": part["psi"]["phi"], "action_encoder": part["phi"]["phi"]}
+        ours["critic"] = _arrays(two)
     if method == "qrl":
         # The official mixture weighs the mean where ours weighs the maximum.
         mix = -jnp.asarray(part["value"]["alpha"]["value"])
@@ -171,6 +177,9 @@ def our_batch(official: Tree) -> ValueBatch:
         "reward": rows["rewards"].astype(jnp.float32),
         "mask": rows["masks"].astype(jnp.float32),
     }
+    if "intermediate_value_goals" in rows:
+        steps = rows["intermediate_value_goals_offsets"].astype(jnp.int32).reshape(-1)
+        return WaypointBatch(**fields, waypoint=rows["intermediate_value_goals"], steps=steps)
     if not levels:
         return ValueBatch(**fields)
     target = rows["high_actor_targets"]

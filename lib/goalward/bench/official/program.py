@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from inspect import signature
 from typing import Any
 
 
@@ -47,9 +48,10 @@ def serve(asked: dict[str, Any], say: Callable[[dict], Any], orders: Iterable[st
     np.random.seed(asked["seed"])
     data = getattr(datasets, config["dataset_class"])(rows, config)
     example = data.sample(1)
-    agent = agents[asked["agent"]].create(
-        asked["seed"], example["observations"], example["actions"], config
-    )
+    create = agents[asked["agent"]].create
+    # Some want to know how long they will train; none of the official losses depends on it.
+    more = {"train_steps": 1_000_000} if "train_steps" in signature(create).parameters else {}
+    agent = create(asked["seed"], example["observations"], example["actions"], config, **more)
 
     def seconds(updates: int) -> float:
         nonlocal agent

@@ -74,7 +74,7 @@ def reference(
             continue
         first = 1  # the first update, which compiles
         words = order(wanted.method, agent, data, wanted.batch, wanted.width, first, seed)
-        with Official(python, impls_of(checkout), words) as official:
+        with Official(python, impls_of(checkout, wanted.method), words) as official:
             about = {k: official.told[k] for k in ("device", "versions", "parameters")}
             entries = _train(official, arena, wanted, seed, tick)
         try:

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, PyTree, Shaped
 
 from goalward.baselines.c_learning import CLearningControl
 from goalward.baselines.goal_actor_critic import GoalActor
-from goalward.baselines.offline import OfflineActorCritic
+from goalward.baselines.offline import FUTURE, OfflineActorCritic
 from goalward.data.goal_mixtures import GoalMixture
 from goalward.data.goals import GoalTransitions, HindsightTransitions
 from goalward.methods.contrastive_rl import ContrastiveRL
@@ -22,7 +22,6 @@ from goalward.methods.td_infonce import TDInfoNCE
 from goalward.protocol import Key, LearnerState, Params
 
 ANYWHERE = GoalMixture(random=1.0)
-FUTURE = GoalMixture(trajectory=1.0)
 
 Rows = Shaped[Array, "batch ..."]
 

@@ -26,6 +26,7 @@ from goalward.bench.offline.agents import (
 )
 from goalward.bench.offline.tuning import (
     BATCH,
+    COMPONENTS,
     INTERVALS,
     LAYERS,
     LEARNING_RATE,
@@ -37,11 +38,19 @@ from goalward.bench.offline.tuning import (
     crop,
     gamma,
     imitation,
+    sharsa,
     subgoal_steps,
+    zeta,
 )
 from goalward.losses.logistic import all_pairs_nce
 from goalward.methods.hiql import HIQL
+from goalward.methods.mqe import MQE
+from goalward.methods.sharsa import SHARSA
+from goalward.methods.temporal_distances import CMD
+from goalward.methods.tmd import TMD
+from goalward.nets.action_metric import ActionMetric
 from goalward.nets.critics import InnerProductCritic
+from goalward.nets.flow import VelocityField
 from goalward.nets.images import EarlyFusion, ImpalaEncoder, LateFusion, Reading
 from goalward.nets.normalized import GoalValue, NormalizedMLP, ScaledInnerProductCritic
 from goalward.nets.plain_policies import CategoricalPolicy, UnitGaussianPolicy
@@ -219,6 +228,56 @@ def _stable_contrastive_rl(name: Name, options: Options) -> Agent:
     )
 
 
+def _metric(
+    method: str, options: Options, states: bool = True, scaled: bool = True
+) -> ActionMetric:
+    if options.width % (2 * COMPONENTS):
+        raise Unknown(
+            f"{method} takes a --width that {2 * COMPONENTS} divides, not {options.width}"
+        )
+    psi = options.encoder if states else None
+    return ActionMetric(psi, options.encoder, COMPONENTS, scaled)
+
+
+def _temporal_distances(name: Name, options: Options) -> Agent:
+    return CMD(
+        critic=_metric("temporal_distances", options, states=False),
+        contrast=all_pairs_nce,
+        **extraction("temporal_distances", name, options),
+        **_shared(name, options),
+    )
+
+
+def _tmd(name: Name, options: Options) -> Agent:
+    return TMD(
+        critic=_metric("tmd", options, scaled=False),
+        temperature=options.width**0.5,
+        zeta=zeta(name),
+        action_weight=1.0,
+        hold_goals=False,
+        **extraction("tmd", name, options),
+        **_shared(name, options),
+    )
+
+
+def _mqe(name: Name, options: Options) -> Agent:
+    return MQE(
+        critic=_metric("mqe", options),
+        **extraction("mqe", name, options),
+        **_shared(name, options),
+    )
+
+
+def _sharsa(name: Name, options: Options) -> Agent:
+    return SHARSA(
+        high_actor=VelocityField(options.hidden),
+        value=GoalValue(options.hidden),
+        critic=GoalValue(options.hidden),
+        actions=options.action,
+        **_shared(name, options) | sharsa(name) | {"actor": VelocityField(options.hidden)},
+    )
+
+
 @dataclass(frozen=True)
 class Preset:
     """A method in the benchmark.
@@ -244,6 +303,10 @@ METHODS = {
     "stable_contrastive_rl": Preset(_stable_contrastive_rl, ("ddpg_bc",)),
     "c_learning": Preset(partial(_contrastive, OfflineCLearning), ("ddpg_bc",)),
     "td_infonce": Preset(partial(_contrastive, OfflineTDInfoNCE), ("ddpg_bc",)),
+    "temporal_distances": Preset(_temporal_distances, ("ddpg_bc",)),
+    "tmd": Preset(_tmd, ("ddpg_bc",)),
+    "mqe": Preset(_mqe, ("ddpg_bc",)),
+    "sharsa": Preset(_sharsa),
 }
 
 

@@ -12,7 +12,7 @@ FREE = ("steps", "log_every", "eval_every", "eval_episodes", "eval_workers",
 COUNTS = (*FREE, "seeds", "batch", "width")
 """Settings that are at least 1."""
 OWN = -1
-"""A batch of the benchmark's own size, which depends on the data set."""
+"""A batch of the usual size, which depends on the method and the data set."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Settings:
         steps: updates in all.
         seeds: learners trained side by side.
         seed: from which everything random follows.
-        batch: transitions in a batch; `OWN` stands for the benchmark's own number.
+        batch: transitions in a batch; `OWN` stands for the usual number.
         width: units of each hidden layer.
         learning_rate: Adam's step size.
         extraction: one of `presets.EXTRACTIONS`; the benchmark's choice if None.
@@ -57,7 +57,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.batch == OWN:
-            object.__setattr__(self, "batch", own_batch(parse(self.env)))
+            object.__setattr__(self, "batch", own_batch(parse(self.env), self.method))
         for field in COUNTS:
             if (value := getattr(self, field)) < 1:
                 raise Unknown(f"--{field.replace('_', '-')} must be at least 1, not {value}")
