@@ -489,8 +489,8 @@ here.show(
     fig,
     lead=True,
     alt="Three maps of one room with a star at the goal. True distance grows away from "
-    "the star. The map for R = 1 is a patchwork without order; that for R = 2 resembles "
-    "the true one.",
+    "the star. The map for R = 1 is a patchwork without order; that for R = 2 "
+    "resembles the true one.",
     caption="How far does each cell of a new room seem from the star? Left the truth; "
     "then the rank of $h$ for plain contrastive learning ($R=1$) and for batches that "
     "hold each walk twice ($R=2$). Of all test rooms this is the median one for "
@@ -520,8 +520,8 @@ for ax, R in zip(axes, (1, 2), strict=True):
     ax.set_title(text, fontsize=10)
 here.show(
     fig,
-    alt="Two scatter plots of ten walks, one for R = 1 and one for R = 2. In both, each "
-    "walk is a small blob apart from the others.",
+    alt="Two scatter plots of ten walks, one for R = 1 and one for R = 2. In both, "
+    "each walk is a small blob apart from the others.",
     caption="Ten walks; dots grow with time. For both $R$ nearly all spread of the "
     "representations lies between walks.",
 )
@@ -708,7 +708,8 @@ for R in REPEATS["new"]:
     ]
     print(
         f"R = {R:2}: {nodes[R].mean():5.2f} cells expanded; without search "
-        f"{success[R].mean():.0%} arrive, on ways {np.mean(extra):.2f} times the shortest"
+        f"{success[R].mean():.0%} arrive, on ways {np.mean(extra):.2f} times the "
+        "shortest"
     )
 print(
     f"untrained: {np.mean([s[:, 1].mean() for s in searched_clueless]):.2f} cells; "
@@ -719,7 +720,8 @@ print(
     f"{crow_walk[:, 0].mean():.0%} arrive"
 )
 print(
-    f"breadth-first: {blind[:, 1].mean():.2f}; true distance: {perfect[:, 1].mean():.2f}"
+    f"breadth-first: {blind[:, 1].mean():.2f}; "
+    f"true distance: {perfect[:, 1].mean():.2f}"
 )
 
 # %% tags=["hide-input"]
@@ -729,7 +731,8 @@ for ax, results, blank, label in (
     (left, {R: of(rho, "new", R) for R in REPEATS["new"]},
      of(rho_untrained, "new", 1), "rank correlation ρ"),
     (middle, nodes, [s[:, 1].mean() for s in searched_clueless], "cells expanded"),
-    (right, success, [w[:, 0].mean() for w in walked_clueless], "arrive without search"),
+    (right, success, [w[:, 0].mean() for w in walked_clueless],
+     "arrive without search"),
 ):  # fmt: skip
     for x, values in enumerate((blank, *results.values())):
         color = figures.COLORS["muted" if x == 0 else "second" if x == 1 else "ours"]
@@ -760,8 +763,8 @@ here.show(
     "correlation is low for untrained and R = 1 and high from R = 2 on. Cells expanded "
     "fall from near breadth-first to near the true distance. Arrivals without search "
     "rise; both come to about the level of the crow's distance.",
-    caption="New rooms, five seeds (dots) and their mean (bar). *None* is the untrained "
-    "network. The step is from one to two; sixteen copies add little. Dotted: the "
+    caption="New rooms, five seeds (dots) and their mean (bar). *None* is the "
+    "untrained network. The step is from one to two; sixteen copies add little. Dotted: the "
     "crow's distance, which needs no walls, expands as few cells as $R=2$.",
 )
 
@@ -876,7 +879,8 @@ figures.direct_labels(
     dict(zip(_ends, map(figures.COLORS.get, _roles), strict=True)),
     gap=0.08,
 )  # fmt: skip
-ax.set(xscale="log", xlabel="nodes expanded", ylabel="boards solved", ylim=(-0.04, 1.08),
+ax.set(xscale="log", xlabel="nodes expanded", ylabel="boards solved",
+       ylim=(-0.04, 1.08),
        xlim=(10, size.node_budget * 3))  # fmt: skip
 here.show(
     fig,
@@ -884,8 +888,8 @@ here.show(
     "solves all within 30 nodes. R = 1 and R = 2 lie together, left of Manhattan, "
     "and solve all within 400; Manhattan needs 700; untrained solves six in ten within "
     "1000.",
-    caption="Best-first search in the sliding puzzle, random boards; bands: 95% interval "
-    "over seeds.",
+    caption="Best-first search in the sliding puzzle, random boards; bands: 95% "
+    "interval over seeds.",
 )
 
 # %% [markdown]
@@ -977,8 +981,8 @@ here.claim(
 )
 here.claim(
     "one_in_c",
-    "With negatives from anywhere, time is worth 1/n of what it is worth with same-room "
-    "negatives: largest difference of n times the one from the other, nats",
+    "With negatives from anywhere, time is worth 1/n of what it is worth with "
+    "same-room negatives: largest difference of n times the one from the other, nats",
     measured=max(abs(C * a - b) for C, (a, b) in worth.items()),
     bound="<= 1e-9",
     **_oracle,
@@ -1038,8 +1042,8 @@ here.claim(
 )
 here.claim(
     "context_is_why",
-    "R = 1, rooms that recur minus rooms that don't, each tested as it is trained: rank "
-    "correlation",
+    "R = 1, rooms that recur minus rooms that don't, each tested as it is trained: "
+    "rank correlation",
     measured=of(rho_known, "few", 1) - of(rho, "new", 1),
     bound=">= 0.2",
     null=0.0,
