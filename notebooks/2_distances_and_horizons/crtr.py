@@ -764,8 +764,8 @@ here.show(
     "fall from near breadth-first to near the true distance. Arrivals without search "
     "rise; both come to about the level of the crow's distance.",
     caption="New rooms, five seeds (dots) and their mean (bar). *None* is the "
-    "untrained network. The step is from one to two; sixteen copies add little. Dotted: the "
-    "crow's distance, which needs no walls, expands as few cells as $R=2$.",
+    "untrained network. The step is from one to two; sixteen copies add little. "
+    "Dotted: the crow's distance, which needs no walls, expands as few cells as $R=2$.",
 )
 
 # %% [markdown]
