@@ -172,7 +172,7 @@ here.show(
 #
 # </details>
 #
-# In loops, and with that noise drawn anew at each backup:
+# In loops, with that noise drawn anew at each backup:
 
 # %%
 from goalward.tabular.nstep import best_fit, bias_profile, linear_nstep_fixed_point
@@ -362,8 +362,8 @@ here.show(
 # Data cures noise, but not the way in which these features close their own loop. It hangs on the
 # features. Let each of $H/4$ features mark four states instead (computed outside this page): if they
 # are *neighbours*, one step rests at an error of at most 0.10 (the best: 0.06); if they are drawn *at
-# random*, at 0.86 to 0.89 (the best: 0.43). What hurts is to mix the near with the far. And in a
-# table every $n$ rests at the exact values. For $H=128$, four steps are hardly better than one.
+# random*, at 0.86 to 0.89 (the best: 0.43). What hurts here is to mix near with far. In a table, with
+# nothing to choose, every $n$ rests at the exact values.
 #
 # ## A small temporal difference says little
 #
@@ -707,8 +707,7 @@ here.show(
 # its own curve:
 #
 # - **One step against eight** is a matter of patience here. With ten sweeps news travels ten steps,
-#   and the furthest goals suffer. With sixty, one step is as good as eight. A table closes its own loop
-#   without error, as said above of the resting points.
+#   and the furthest goals suffer. With sixty, one step is as good as eight.
 # - **Do levels matter with the same value?** *No levels* looks one step ahead with the very same
 #   value and often fails. The guess is that neighbouring states differ less in value than the counts
 #   err, so that it climbs a bumpy hill and gets stuck, while states eight steps apart differ by more
@@ -757,18 +756,18 @@ for name, (more, longer) in alternatives.items():
     print(f"(pairs in the last data set: {together.mean():.0%})")
 
 # %% [markdown]
-# With an exact value, one step ahead is enough. With the counted one, four draws are nearly enough:
-# chance leads out where the strict choice is stuck. So two levels protect a *strict* choice from the
-# value's errors, and a softer choice does much of the same. (In three of these data sets SHARSA
-# reached 0.94 to 0.99 with 4, 16 or 256 draws. *No levels* with 16 had 0.39; four times the steps made
-# it 0.48, handing over goals within eight steps, as SHARSA does, 0.60.)
+# With an exact value, one step ahead is enough; with the counted one, four draws nearly are: chance
+# leads out where the strict choice is stuck. So two levels protect a *strict* choice from the value's
+# errors, and a softer choice does much of the same. (Computed outside, three of these data sets:
+# SHARSA 0.94 to 0.99 with 4, 16 or 256 draws; *no levels* with 16 draws 0.39, in four times the steps
+# 0.48, with goals handed over within eight steps as for SHARSA 0.60.)
 #
 # Sixteen times as many short walks leave far goals out of reach: no walk of 25 steps holds two states
 # more than 25 moves apart. The *same* number of steps in longer walks brings most of the success,
-# without any hierarchy. So for flat cloning the length of the walks counts, not the number of
-# transitions. (In three such data sets, far pairs that were recorded together succeeded at 0.94 to
-# 0.95, the others still at 0.56 to 0.63.) What SHARSA adds in this maze is *stitching*: its value
-# joins walks that only cross.
+# without any hierarchy. So for flat cloning the length of the walks counts far more than the number
+# of transitions. (In three such data sets, far pairs recorded together succeeded at 0.94 to 0.95, the
+# others still at 0.56 to 0.63.) What SHARSA adds here is *stitching*: its value joins walks that
+# only cross.
 # The paper's second reason, that the action for a far goal is a complicated function which a network
 # fits badly, does not exist in a table, and this maze says nothing about it.
 #
