@@ -765,9 +765,9 @@ for name, (more, longer) in alternatives.items():
 # Sixteen times as many short walks leave far goals out of reach: no walk of 25 steps holds two states
 # more than 25 moves apart. The *same* number of steps in longer walks brings most of the success,
 # without any hierarchy. So for flat cloning the length of the walks counts far more than the number
-# of transitions. (In three such data sets, far pairs recorded together succeeded at 0.94 to 0.95, the
-# others still at 0.56 to 0.63.) What SHARSA adds here is *stitching*: its value joins walks that
-# only cross.
+# of transitions. (In three such data sets far pairs recorded together succeed at 0.94 to 0.95, at any
+# distance; the others at 0.56 to 0.63.) What SHARSA adds here is *stitching*: its value joins walks
+# that only cross.
 # The paper's second reason, that the action for a far goal is a complicated function which a network
 # fits badly, does not exist in a table, and this maze says nothing about it.
 #
