@@ -637,7 +637,7 @@ for name, values, walls, world in (
 # Whoever knows which bits are the context can also hide them: without the wall bits $R=1$ reached 0.85
 # in new rooms (two seeds, not run here). Repeating a trajectory needs no such knowledge.
 #
-# Nor is it unfinished training, or a step size, scale, discount or batch that suits $R=2$ better. The
+# Nor does $R=1$ fail for want of training, or of a step size, scale, discount or batch that suits it. The
 # same learner, on two other seeds of data and 60 other rooms (means; this page does not run it; 1000
 # steps where nothing else is said):
 #
