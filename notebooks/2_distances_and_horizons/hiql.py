@@ -400,7 +400,7 @@ print("σ=0.04, any number of steps: one level, two", np.mean(ever, 0).round(2))
 # Two rivals remain. A flat policy that is *soft* does not stop at a wrong arrow: let it take
 # action $a$ with probability $\propto e^{\beta\hat V(s',g)}$, where $s'$ is the next state and
 # $\beta$ says how sharply it prefers, and give it the best $\beta$. And a noise of the *same size*
-# that does not grow with the distance should, by the argument above, leave nothing to gain.
+# that does not grow with the distance should, if the line's argument holds here, leave no gain.
 
 # %%
 betas = (0.3, 1.0, 3.0, 10.0)
@@ -476,18 +476,19 @@ here.show(
 
 # %% [markdown]
 # Read the bars from the top. Two levels, both noisy, reach nearly every far goal, and making one of
-# them exact changes little. One level reaches one in four, however long it walks: it goes in circles.
-# At constant noise of the same size both fail, near goals included.
+# them exact changes little. One level reaches one in four, however long it walks: it goes in
+# circles. At constant noise of the same size both fail, near goals included, which leaves no room
+# for a gain. With half that size (0.4 steps, four tables, not computed on this page) one level has
+# 0.52 and two 0.61: the line's "no gain" is for fresh noise, and frozen in a maze a little is left.
 #
 # The bar to think about is the soft one. At $\beta=1$ a flat policy stumbles past its wrong arrows
 # and reaches almost as many goals as two levels. So at 4% it is determinism as much as noise that
 # stops the flat policy, and a softer policy is the cheaper mend. At 8% it no longer is: the output
 # has one level at its best $\beta$ at 0.59 and two levels, made soft in the same way, at 1.00,
-# where the greedy ones get 0.02 and 0.47. Softness and hierarchy mend different things, and together
-# they mend most. What remains is time once more: with four times as many steps (two tables, not
-# computed on this page) the soft flat policy, at $\beta=0.3$, reaches 0.98 at 8%, and with ten times
-# 1.00. (The states exactly $k$ away come from the true map here. A learner has to take
-# them from its data, which is what we do below.)
+# where the greedy ones get 0.02 and 0.47. What two levels save is time once more: with four times
+# as many steps (two tables, not computed on this page) the soft flat policy, at $\beta=0.3$,
+# reaches 0.98 at 8%, and with ten times 1.00. (The states exactly $k$ away come from the true map
+# here. A learner has to take them from its data, which is what we do below.)
 #
 # ## Learning the value: no actions needed
 #
@@ -597,11 +598,13 @@ print(f"best value: a step is worth {gamma:.2f} at 2 steps, {step:.3f} at 15")
 # \pi^\ell(a\mid s,w)\ \propto\ n(s,a,w)\,e^{\beta\,(V(s',w)-V(s,w))} .$$
 #
 # Here $n$ counts how often the data went that way: $w$ is the state $k$ steps later, or the goal if
-# that came first. Weights are capped at 100. In the paper two networks maximise the
-# weighted likelihoods; with finitely many states the maximum *is* the formula above, so
-# here policies need no training, and what goes wrong is the value's doing alone. The flat rival is
-# the second formula with $g$ for $w$. Where $\beta=0$ it is **behavioural cloning (BC)**: imitate
-# whoever came to $g$ later. The library's agent has the same two objectives for networks:
+# that came first. Weights are capped at 100. In the paper two networks maximise the weighted
+# likelihoods; with finitely many states the maximum *is* the formula above, so here policies need
+# no training, and what goes wrong is the value's doing or the data's. The flat rival is the second
+# formula with $g$ for $w$: the soft walker from above with the data's counts in front (within a
+# state $V(s,g)$ cancels), so $\beta$ is the same sharpness. Where $\beta=0$ it is **behavioural
+# cloning (BC)**: imitate whoever came to $g$ later. The library's agent has the same two objectives
+# for networks:
 
 # %%
 print(getsource(method.HIQL.extract_high), getsource(method.HIQL.extract), sep="\n")
@@ -794,19 +797,18 @@ here.show(
 #   right panel, the lead is about half as large.
 # - **Training.** The lead belongs to an unfinished value. At the last stop the flat policy has nearly
 #   caught up, and after 16,000 updates (two other data sets, not computed on this page) it succeeds
-#   in 0.99 and 1.00 of the pairs, two levels in 1.00. In this maze the hierarchy buys time. (How
-#   far subgoals lie matters too: 16 ahead, at 4000 updates and $\beta=1$, two levels had 0.68 on
-#   those data sets, where 8 ahead had 0.54 and 0.58.)
+#   in 0.99 and 1.00 of the pairs, two levels in 1.00. In this maze the hierarchy buys time.
 # - **Coverage.** Without goals from anywhere ($\rho=0$) both levels know nothing about pairs that
 #   never occurred, and even the exact value reaches no more than what its row of the table shows.
 #   There cloning alone is hard to beat.
 #
-# Which of the two levels earns it? The first lines of the output let one of them imitate without the
-# value ($\beta=0$). At the end it is the high level alone: with a low level that merely clones, two
-# levels lose nothing (0.97), and with a high level that clones they fall to 0.53. Cloning knows the
-# way to a state 8 steps off well enough; it is the choice *among* such states that needs a
+# Which of the two levels earns it? The first lines of the output let one of them imitate without
+# the value ($\beta=0$). At the end it is the high level alone: with a low level that merely clones,
+# two levels lose nothing (0.97), and with a high level that clones they fall to 0.53. Cloning knows
+# the way to a state 8 steps off well enough; it is the choice *among* such states that needs a
 # value. Halfway either level alone gives about as much as both (0.51 to 0.53), and all are above
-# cloning (0.39) and above one level (0.31), which follows the wrong far values at every step.
+# cloning (0.39) and above one level (0.31). How, if the far values are wrong? The next section
+# shows up to where they are right.
 #
 # ### Is a learned error like the formula's?
 #
@@ -899,12 +901,15 @@ here.show(
 # misses in both directions. Halfway the value is wrong about far goals in the large: the longer
 # look loses most of its comparisons at 25 steps, where independent errors of that size would lose
 # one in twenty, and in some seeds nearly all. The printed slopes say why: over far goals the value
-# does not fall with the distance; in four seeds of five it rises. No choice of $k$ repairs a wrong
-# slope. At the end neighbours are confused *less* than the formula says, since what is alike next
-# door cancels. There the longer look is right in nearly all cases up to some 28 steps, and beyond,
-# in four seeds of five, better than the short one. That is the situation in which two levels win.
-# The [OGBench chapter](../5_scale_and_benchmarks/ogbench.ipynb) makes errors alike on purpose and
-# finds the same: the more alike next door, the less there is for subgoals to repair.
+# does not fall with the distance; in four seeds of five it rises. Two levels can still gain at its
+# edge: 15 to 20 steps away the longer look loses 8% of its comparisons, the short one 25%, and 16
+# steps ahead, which reaches back to where the value is right, at most 1% even at 20 to 25 (three
+# other data sets, not computed on this page). At the end neighbours are confused *less* than the
+# formula says, since what is alike next door cancels. There the longer look is right in nearly all
+# cases up to some 28 steps, and beyond, in four seeds of five, better than the short one. That is
+# the situation in which two levels win. The [OGBench
+# chapter](../5_scale_and_benchmarks/ogbench.ipynb) makes errors alike on purpose and finds the
+# same: the more alike next door, the less there is for subgoals to repair.
 #
 # ## Play: noise, and how far to look
 #

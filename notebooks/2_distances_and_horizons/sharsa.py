@@ -154,9 +154,10 @@ here.show(
 # Suppose that each value taken from the table is wrong by $b$ on average, always in the same
 # direction. Then the error at distance $L$ is
 #
-# $$b\sum_{j=1}^{\lceil L/n\rceil-1}\gamma^{nj} \;\approx\; b\,\frac Ln,$$
+# $$b\sum_{j=1}^{\lceil L/n\rceil-1}\gamma^{nj} \;<\; b\,\frac Ln,$$
 #
-# one $b$ for each time that a value was used, discounted as that value is. The last piece of the way
+# one $b$ for each time that a value was used, discounted as that value is; $bL/n$ is close where
+# $n\ll L$ and $\gamma^L$ is near 1. The last piece of the way
 # uses none, hence the $-1$. Nothing here is about the number of recordings. The errors are counted by
 # backups.
 #
@@ -171,7 +172,7 @@ here.show(
 #
 # </details>
 #
-# In loops, and with that noise drawn anew at each backup:
+# In loops, with that noise drawn anew at each backup:
 
 # %%
 from goalward.tabular.nstep import best_fit, bias_profile, linear_nstep_fixed_point
@@ -354,14 +355,15 @@ here.show(
     caption="Left: the error at rest falls as backups get longer, to the best that the "
     "features can do (dashed). Right: from a thousand samples on, a hundred times as "
     "many "
-    "leave each curve where it was. Here the steps per backup count, the data do not.",
+    "leave each curve where it was. With random features the steps per backup count.",
 )
 
 # %% [markdown]
-# This is the paper's point in its cleanest form: data cures noise, not the way in which a limited
-# function closes its own loop. The other side of it: where the features can express the values
-# exactly (a table), every $n$ has the same resting point and no error. And the ordering is that of a
-# median: for $H=128$, four steps are hardly better than one.
+# Data cures noise, but not the way in which these features close their own loop. It hangs on the
+# features. Let each of $H/4$ features mark four states instead (computed outside this page): if they
+# are *neighbours*, one step rests at an error of at most 0.10 (the best: 0.06); if they are drawn *at
+# random*, at 0.86 to 0.89 (the best: 0.43). What hurts here is to mix near with far. In a table, with
+# nothing to choose, every $n$ rests at the exact values.
 #
 # ## A small temporal difference says little
 #
@@ -463,10 +465,11 @@ here.show(
 # one step the temporal difference is tiny and the values are wildly wrong. The network agrees with
 # its own copy, and both are wrong about the end. But the third learner decides between the two
 # explanations, and in this lock it is **not** the piling up of errors: one step with a faster copy
-# makes as many backups, and its values are the best of the three. What was missing is time for the
-# news to travel, about $H/(n\tau)$ updates. The eight steps, in turn, keep an error that no further
-# training removes: their targets include the expert's mistakes and are too low (*off-policy bias*).
-# Read the right end of the curves as well as the dotted line before choosing $n$.
+# makes as many backups, and here its values are the best of the three; at the end the slow copy's are
+# as good. What was missing is time for the news to travel, about $H/(n\tau)$ updates. The eight
+# steps' temporal difference is mostly noise, for the expert errs at random: in a table that alone
+# is 0.36 (computed outside). And they keep an error that no further training removes: their targets
+# include the expert's mistakes and are too low (*off-policy bias*).
 #
 # Is that so? Backups of $n$ steps, iterated in a table until they rest, with an expert who is right with
 # probability 0.9, have no network, no noise and no copy:
@@ -493,8 +496,8 @@ print(", ".join(f"n = {n}: {gap:.2f}" for n, gap in resting_bias.items()))
 # It is: the table with eight steps rests as far from $Q^*$ as the network settles.
 #
 # So several steps help in two ways that must be told apart: they shorten the way of the news, which
-# patience or a faster copy does as well, and they reduce what a limited network gets wrong in each
-# backup, which these do not.
+# patience or a faster copy does as well, and with poor features they lower the error at rest, which
+# these do not.
 #
 # ## SHARSA
 #
@@ -600,7 +603,7 @@ print(by_hand.round(2))
 # - *one-step value*: the same with backups of one step; ten sweeps, then sixty.
 # - *no value*: one random proposal.
 # - *no levels*: the same eight-step value, but proposals one step ahead, so that it chooses nearly by
-#   action.
+#   action (and a goal is handed over only when one step away).
 # - *released rule*: the published sampler counts an episode's end as success. We come to that.
 
 # %%
@@ -688,13 +691,12 @@ here.show(
     alt="Success against distance for seven methods. SHARSA and the one-step value "
     "with "
     "60 sweeps stay near one; the one-step value with 10 sweeps bends down at the end; "
-    "choosing by single steps, no value, flat cloning and the released rule fall, flat "
-    "cloning and the released rule to near zero.",
+    "choosing by single steps falls from 0.7 to 0.3; no value, flat cloning and the "
+    "released rule fall to near zero.",
     caption="Same walks for all; bands are 95% intervals over "
     f"{size.seeds} data sets. Two levels and a value carry walks of {size.walk_length} "
-    f"steps to goals {int(D.max())} moves away. Without either most far goals are "
-    "missed, "
-    "and so they are with the published rule for success.",
+    f"steps to goals {int(D.max())} moves away. Without either, or with the published "
+    "rule for success, most far goals are missed at these numbers of draws.",
 )
 
 
@@ -705,29 +707,34 @@ here.show(
 # its own curve:
 #
 # - **One step against eight** is a matter of patience here. With ten sweeps news travels ten steps,
-#   and the furthest goals suffer. With sixty, one step is as good as eight. A table closes its own loop
-#   without error, as said above of the resting points.
-# - **Levels matter even with the same value.** *No levels* looks one step ahead with the very same
+#   and the furthest goals suffer. With sixty, one step is as good as eight.
+# - **Do levels matter with the same value?** *No levels* looks one step ahead with the very same
 #   value and often fails. The guess is that neighbouring states differ less in value than the counts
-#   err, so that it climbs a bumpy hill and gets stuck, while states eight steps apart differ by more.
-#   The test is a value without errors, $\gamma^{D(s,g)}$: then levels should not matter. The next cell
-#   makes it. This is the argument of [HIQL](hiql.ipynb) (hierarchical implicit Q-learning),
-#   whose chapter computes it in full.
+#   err, so that it climbs a bumpy hill and gets stuck, while states eight steps apart differ by more
+#   (the argument of [HIQL](hiql.ipynb), hierarchical implicit Q-learning). Then levels should not
+#   matter with a value without errors, $\gamma^{D(s,g)}$, and matter less for a choice that is not
+#   so strict: the best of 4 draws in place of 16. The next cell tries both.
 # - **Flat cloning lacks coverage first of all.** It knows only pairs that occurred in one walk. Does
 #   more data cure that? Four and sixteen times as many walks, and the same number of steps in walks
 #   four times as long:
 
 # %%
 far = 0.6 * D.max() < D
-exact_far = []
+exact_far, few_draws_far = [], []
 for states_of, actions_of in recordings:
     step, beside = subgoals.cloned_actions(states_of, actions_of, S, 5, 1)
     nearby = subgoals.proposal_law(states_of, S, 1)
-    policy = subgoals.subgoal_policy(step, beside, nearby, V_GAMMA**D, N)
-    exact_far.append(judge(policy)[far].mean())
+    counted = subgoals.arrival_values(states_of, S, near_steps, V_GAMMA, 10)
+    for V, draws, reached in (
+        (V_GAMMA**D, N, exact_far),
+        (counted, 4, few_draws_far),
+    ):
+        policy = subgoals.subgoal_policy(step, beside, nearby, V, draws)
+        reached.append(judge(policy)[far].mean())
 no_levels_far = np.mean([found["no levels"][far].mean() for found, _ in runs])
 print(f"no levels beyond {0.6 * D.max():.0f} moves: {no_levels_far:.2f}", end="; ")
-print(f"with the exact value {np.mean(exact_far):.2f}")
+print(f"with the exact value {np.mean(exact_far):.2f}", end="; ")
+print(f"as it is, with N = 4: {np.mean(few_draws_far):.2f}")
 
 alternatives = {
     "as recorded": (1, 1),
@@ -749,13 +756,18 @@ for name, (more, longer) in alternatives.items():
     print(f"(pairs in the last data set: {together.mean():.0%})")
 
 # %% [markdown]
-# With an exact value, one step ahead is enough: it was the value's errors that two levels protect from.
-# (Values counted on sixteen times as many walks brought *no levels* to about 0.75, so here data helps.)
+# With an exact value, one step ahead is enough; with the counted one, four draws nearly are: chance
+# leads out where the strict choice is stuck. So two levels protect a *strict* choice from the value's
+# errors, and a softer choice does much of the same. (Computed outside, three of these data sets:
+# SHARSA 0.94 to 0.99 with 4, 16 or 256 draws; *no levels* with 16 draws 0.39, in four times the steps
+# 0.48, with goals handed over within eight steps as for SHARSA 0.60.)
 #
-# Sixteen times as many short walks leave far goals out of reach. The *same* number of steps in longer
-# walks brings most of the success, without any hierarchy. So for flat cloning it is neither the number
-# of transitions nor the difficulty of a far goal in itself, but whether start and goal were ever
-# recorded together. What SHARSA adds in this maze is *stitching*: its value joins walks that never met.
+# Sixteen times as many short walks leave far goals out of reach: no walk of 25 steps holds two states
+# more than 25 moves apart. The *same* number of steps in longer walks brings most of the success,
+# without any hierarchy. So for flat cloning the length of the walks counts far more than the number
+# of transitions. (In three such data sets far pairs recorded together succeed at 0.94 to 0.95, at any
+# distance; the others at 0.56 to 0.63.) What SHARSA adds here is *stitching*: its value joins walks
+# that only cross.
 # The paper's second reason, that the action for a far goal is a complicated function which a network
 # fits badly, does not exist in a table, and this maze says nothing about it.
 #
@@ -763,8 +775,9 @@ for name, (more, longer) in alternatives.items():
 #
 # The published sampler clips $\tilde n$ at the end of a trajectory and then counts *every* clipped row
 # as success, also where the goal was another one. Rows near an end teach that their goal has been
-# reached, whatever it was, and backups carry that on. With recordings of a thousand steps few rows
-# are near an end. With ours a third are, and the grey dotted curve shows the damage. Our learner pays
+# reached, whatever it was, and backups carry that on. With ours 7 rows in 25 are near an end, and the
+# grey dotted curve shows the damage. With a thousand steps and $n=25$ it is one row in forty; yet at
+# $\gamma=0.999$ and if all states are alike, a goal that is never met rests at 0.5. Our learner pays
 # only where the goal itself ends the steps; `end_is_success` switches to the published rule.
 #
 # ## A flow that keeps two ways apart
@@ -789,12 +802,13 @@ draw_all = jax.jit(jax.vmap(lambda params, x0: cloner.sample(params, (), x0)))
 samples = np.asarray(draw_all(flow_states.params, noise))
 
 
-def near(points):
-    gaps = np.stack([np.linalg.norm(points - [x, 0], axis=-1) for x in (-2, 2)])
-    return gaps.min(axis=0) < 0.6
-
-
-hits = near(samples).mean(axis=1)
+sides_hit = np.stack(
+    [
+        (np.linalg.norm(samples - [x, 0], axis=-1) < 0.6).mean(axis=1)
+        for x in (-2.0, 2.0)
+    ]
+)  # (side, seed)
+hits = sides_hit.sum(axis=0)
 # Now a value that likes the right: the best of N draws, N at a time.
 best_of_four = samples.reshape(size.seeds, 500, 4, 2)[..., 0].max(axis=2)
 chosen_right = (best_of_four > 0).mean()
@@ -847,7 +861,8 @@ here.show(
 )
 
 # %% [markdown]
-# Best-of-N is a mild improvement, and a safe one: it can only pick what the data propose. If the good
+# Best-of-N can only pick what the data propose; it is as good as its value (with the released rule's
+# it does no better than one random proposal). If the good
 # subgoal has probability $p$ among the proposals, $N$ draws hold it with probability $1-(1-p)^N$; where
 # $p=0$, no value helps.
 #
@@ -966,7 +981,7 @@ here.claim(
         axis=0,
     ),
     bound="> 0",
-    bound_from="oracle",
+    bound_from="prototype",
     kind="statistical",
     covers="features",
     null=0.0,
@@ -986,7 +1001,7 @@ here.claim(
         axis=0,
     ),
     bound="> 0",
-    bound_from="oracle",
+    bound_from="prototype",
     kind="statistical",
     covers="features",
     null=0.0,
@@ -1155,11 +1170,24 @@ here.claim(
     null=0.0,
 )
 here.claim(
-    "flow_two_points",
-    "A flow keeps two subgoals apart: samples within 0.6 of one of them",
+    "four_draws",
+    "Another rival: with 4 draws in place of 16, single steps by the counted value get "
+    "far",
     paper="—",
-    measured=hits,
-    bound=">= 0.9",
+    measured=few_draws_far,
+    bound=">= 0.6",
+    bound_from="prototype",
+    kind="statistical",
+    covers="data",
+    null=0.0,
+)
+here.claim(
+    "flow_two_points",
+    "A flow keeps two subgoals apart: twice the smaller share of samples within 0.6 of "
+    "a point",
+    paper="—",
+    measured=2 * sides_hit.min(axis=0),
+    bound=">= 0.8",
     bound_from="prototype",
     kind="statistical",
     covers="initialisation and noise",
@@ -1176,7 +1204,8 @@ here.conclude()
 # 2. **The lock.** The paper begins with a lock of this kind; its exact settings were not available to
 #    us either. Length, codes, rates and the expert's errors are ours.
 # 3. **Subgoals in the table** are proposed by state, not by state and goal as in the paper: the value
-#    alone knows the goal. With the goal told, proposals are better and the value matters less.
+#    alone knows the goal. The choice is by $V(w,g)$, not $Q(s,w,g)$, and a goal seen within $n$ steps
+#    is handed to the low level.
 # 4. **Sizes.** $N=16$ and $n=8$ here, $\gamma=0.98$; the paper's settings are $N=32$, $n=25$ or 50 and
 #    $\gamma=0.999$.
 # 5. **Success.** Ours is paid where the goal ends the steps; the published code also pays at the end of

@@ -159,7 +159,8 @@ recordings = {
 #   *mean* of its outcomes.
 # - **QRL**, quasimetric RL, knows distances only: the largest quasimetric $d$ in which
 #   a recorded step costs at most 1.
-# - **HIQL**, the hierarchical one, learns as GCIVL does ($\kappa=0.7$), picks the best
+# - **HIQL**, the hierarchical one ([its chapter](../2_distances_and_horizons/hiql.ipynb)),
+#   learns as GCIVL does ($\kappa=0.7$), picks the best
 #   state among those up to four steps ahead as a subgoal, and heads for that one.
 #
 # For these four we first extract the policy in the same way: of the recorded actions,

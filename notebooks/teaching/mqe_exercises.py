@@ -1,9 +1,10 @@
 # %% [markdown]
 # # Exercises: multistep quasimetric estimation
 #
-# Four exercises to the chapter [Look twenty steps ahead, but stop at the goal](mqe.ipynb); keep it open
+# Four exercises to the chapter [Look ahead, but stop at the goal](mqe.ipynb); keep it open
 # beside you. 20 points, about 95 minutes. You draw waypoints, find what the loss is least at, write one
-# sweep, and then the sweep that stops at the goal, which together with joining is all that it takes.
+# sweep, and then the sweep that stops at the goal, which with joining is exact where nothing is left to
+# chance.
 #
 # - Use NumPy (or JAX, if you import it), in any style: loops or not. `goalward` itself is not there when you are graded.
 # - Your functions get NumPy arrays and plain numbers and leave them as they are. They return arrays
@@ -74,11 +75,13 @@ _left = np.full(20_000, 6)
 _answer = _drawn(0, _left, 0.7, 0.2)
 _share = np.mean(_answer == 1)
 assert abs(_share - 0.44) < 0.02, (
-    f"with lam = 0.7, p = 0.2 a share of 0.2 + 0.8 * 0.3 = 0.44 takes one step, not {_share:.3f}"
+    "with lam = 0.7, p = 0.2 a share of 0.2 + 0.8 * 0.3 = 0.44 takes one step, "
+    f"not {_share:.3f}"
 )
 _share = np.mean(_answer == 6)
 assert abs(_share - 0.8 * 0.7**5) < 0.02, (
-    f"with 6 steps left the last gets 0.8 * 0.7^5 = 0.134 of the draws, not {_share:.3f}"
+    "with 6 steps left the last gets 0.8 * 0.7^5 = 0.134 of the draws, "
+    f"not {_share:.3f}"
 )
 assert np.array_equal(_answer, _drawn(0, _left, 0.7, 0.2)), (
     "the same seed should give the same draws"
@@ -111,8 +114,8 @@ for _ in range(4):
         _off = np.abs(_counts - _share * len(_own)) / _spread
         assert _off.max() < 6, (
             f"lam {_lam:.2f}, p {_p:.2f}, {_steps} steps left: a share of "
-            f"{_counts[_off.argmax()] / len(_own):.3f} takes {_off.argmax() + 1} steps; it "
-            f"should be {_share[_off.argmax()]:.3f}"
+            f"{_counts[_off.argmax()] / len(_own):.3f} takes {_off.argmax() + 1} "
+            f"steps; it should be {_share[_off.argmax()]:.3f}"
         )
     _full = _answer[_left == 40] - _answer[_left == 40].mean()
     _lag = np.mean(_full[1:] * _full[:-1]) / np.mean(_full**2)
@@ -442,7 +445,7 @@ expect.close(
     learn(_P.copy(), _policy.copy(), 0.9, 0.5, 0.2, 1),
     0.9**_steps,
     "h of the ring after one sweep",
-    hint="join until nothing changes: one sweep is enough where nothing is left to chance",
+    hint="join until nothing changes: without chance one sweep is enough",
 )
 
 # %% nbgrader={"grade": true, "grade_id": "stopped_backup-hidden", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
@@ -453,7 +456,7 @@ _rng = hidden.rng("stopped_backup")
 
 
 def _forward(h, P, policy, gamma, lam, p, terms=500):
-    """Push the probability of still looking forward in time, one goal after the other."""
+    """Push the probability of still looking forward in time, goal by goal."""
     n, m = P.shape[:2]
     chain = np.array(
         [

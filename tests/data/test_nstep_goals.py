@@ -73,3 +73,12 @@ def test_a_batch_says_what_its_rows_say(published):
     assert np.mean(goal == now) > 0.2
     assert 0.2 < np.mean((goal < now - 8) | (goal > now + 8)) < 0.4
     assert len({*map(tuple, (np.stack([goal, told], axis=1)))}) > 1000  # drawn apart
+
+
+def test_the_two_goals_are_drawn_apart():
+    """From the same mixture, value and policy get the same goal only by chance."""
+    numbers = np.arange(2000, dtype=np.float32).reshape(100, 20, 1)
+    data = trajectories.from_trajectories(numbers, numbers)
+    anywhere = GoalMixture(random=1.0)
+    batch = nstep_batch(data, jax.random.key(0), 500, 0.9, anywhere, anywhere, 3)
+    assert np.mean(np.asarray(batch.goal == batch.actor_goal)) < 0.02

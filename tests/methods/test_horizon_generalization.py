@@ -244,6 +244,24 @@ def test_both_planners_look_for_waypoints_on_the_way_there_not_back():
             assert set(aims[s, g].astype(int)) == set(between), (s, g)
 
 
+def test_a_place_as_far_from_here_but_off_the_way_is_no_waypoint():
+    # A branch: 3 - 0 - 1 - 2. From 0 both 1 and 3 are one step away, but only 1 leads to 2.
+    d = np.array([[0, 1, 2, 1], [1, 0, 1, 2], [2, 1, 0, 3], [1, 2, 3, 0]], float)
+    places = np.arange(4.0)[:, None]
+    waypoint = method.midpoint_waypoint(d, lambda o: o[0].astype(int), places, slack=0.5)
+    keys = jax.random.split(jax.random.key(0), 20)
+    aims = jax.vmap(waypoint, (None, None, 0))(jnp.array([0.0]), jnp.array([2.0]), keys)
+    np.testing.assert_array_equal(aims, np.ones((20, 1)))
+
+
+def test_a_planner_plans_from_here_to_the_goal():
+    told = method.planned(
+        lambda here, goal, carry, key: (goal, carry), lambda here, goal, key: 10 * here + goal
+    )
+    action, _ = told(jnp.array([1.0]), jnp.array([2.0]), (), jax.random.key(0))
+    np.testing.assert_array_equal(action, [12.0])
+
+
 @pytest.mark.filterwarnings("error")
 def test_both_planners_aim_at_a_goal_that_is_out_of_reach():
     d = np.array([[0, 1, 2], [np.inf, 0, 1], [np.inf, np.inf, 0]])

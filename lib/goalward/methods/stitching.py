@@ -131,8 +131,8 @@ def greedy_policy(values: Values) -> Values:
 
 
 def matched_beta(values: Values, entropy: float = float(np.log(3)), top: float = 1e5) -> float:
-    """The sharpness at which `softmax_policy` has this entropy, in nats, on average over states
-    and goals (the paper's rule; ln(6 / 2) is its target for six actions)."""
+    """The sharpness at which `softmax_policy` has this entropy, in nats, on average over all
+    states and goals (ln(6 / 2) is the paper's target for six actions, over its batches)."""
     low, high = 0.0, top
     for _ in range(50):
         beta = (low + high) / 2

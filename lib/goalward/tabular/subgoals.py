@@ -33,7 +33,7 @@ def arrival_values(
     taken = np.minimum(n, length - 1 - now)
     after = np.take_along_axis(states, now + taken, axis=1)
     met = np.full((walks, length - 1, n_states), -1, dtype=np.int64)
-    row, time = np.indices(now.shape)
+    row, time = np.mgrid[:walks, : length - 1]
     for j in reversed(range(min(n, length))):  # the earliest meeting is written last
         inside = j <= length - 1 - now
         met[row[inside], time[inside], states[row[inside], time[inside] + j]] = j

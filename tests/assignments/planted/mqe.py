@@ -467,3 +467,40 @@ def learn(P, policy, gamma, lam, p, sweeps):
     for w in range(len(P)):
         h = np.maximum(h, h[:, w, None] * h[None, w])
     return h
+
+
+# %% stopped_backup wrong: forgets the single steps
+def stopped_backup(h, P, policy, gamma, lam, p):
+    chain = np.einsum("sa,sax->sx", policy, P)
+    at_goal = np.eye(len(P), dtype=bool)
+    u = h.copy()
+    for _ in range(1500):
+        u = np.where(at_goal, 1.0, (1 - lam) * h + lam * gamma * chain @ u)
+    return gamma * P @ u
+
+
+def learn(P, policy, gamma, lam, p, sweeps):
+    h = np.eye(len(P))
+    for _ in range(sweeps):
+        h = np.maximum(stopped_backup(h, P, policy, gamma, lam, p).max(axis=1), np.eye(len(P)))
+        for w in range(len(P)):
+            h = np.maximum(h, h[:, w, None] * h[None, w])
+    return h
+
+
+# %% stopped_backup wrong: one sweep, whatever the number
+def stopped_backup(h, P, policy, gamma, lam, p):
+    chain = np.einsum("sa,sax->sx", policy, P)
+    at_goal = np.eye(len(P), dtype=bool)
+    u = h.copy()
+    for _ in range(1500):
+        u = np.where(at_goal, 1.0, (1 - lam) * h + lam * gamma * chain @ u)
+    return gamma * P @ (p * h + (1 - p) * u)
+
+
+def learn(P, policy, gamma, lam, p, sweeps):
+    h = stopped_backup(np.eye(len(P)), P, policy, gamma, lam, p).max(axis=1)
+    h = np.maximum(h, np.eye(len(P)))
+    for w in range(len(P)):
+        h = np.maximum(h, h[:, w, None] * h[None, w])
+    return h
