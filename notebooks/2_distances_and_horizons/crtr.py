@@ -957,14 +957,16 @@ def frame(room, R):
     ax.plot(track[0, 1], track[0, 0], "o", ms=9, color="white", mec="black")
     y, x = grid.cells[goal]
     ax.plot(x, y, "*", ms=15, color=figures.COLORS["second"], mec="white")
-    ending = f"{len(seen) - 1} moves" if seen[-1] == goal else "stuck"
+    ending = f"{len(seen) - 1} moves" if seen[-1] == goal else "not there"
     ax.set_title(f"{ending}; shortest {grid.distances[seen[0], goal]:.0f}")
     return fig
 
 
 def describe(room, R):
     table, grid, goal, seen = _way(room, R)
-    ending = f"arrives in {len(seen) - 1} moves" if seen[-1] == goal else "gets stuck"
+    ending = (
+        f"arrives in {len(seen) - 1} moves" if seen[-1] == goal else "does not arrive"
+    )
     return (
         f"Room {room}, R = {R}: rank correlation "
         f"{rank_correlation(table, grid.distances[:, goal]):.2f}; without search it "
