@@ -87,9 +87,9 @@
 # - **Seeds first:** what is trained with several seeds has a leading axis for them.
 # - **Letters with two jobs.** $c$ is an arbitrary function of the anchor in InfoNCE, the size of a
 #   representation in interpolation, a radius in horizon generalization, and a potential where it takes
-#   a goal; $H$ is a random step where it takes a state and a goal; $eta$ is a policy where it takes
-#   arguments, a sharpness where it does not; $	au$ scales cosines in the unconscious learner
-#   and is a threshold on the analysis page; $lpha$ sharpens a policy's weights in OGBench; $h$ is
+#   a goal; $H$ is a random step where it takes a state and a goal; $\beta$ is a policy where it takes
+#   arguments, a sharpness where it does not; $\tau$ scales cosines in the unconscious learner
+#   and is a threshold on the analysis page; $\alpha$ sharpens a policy's weights in OGBench; $h$ is
 #   $e^{-d}$ and $p$ the share of single steps in multistep quasimetrics. A chapter says which it means.
 #
 # ## Two ways to count the present, and how to convert

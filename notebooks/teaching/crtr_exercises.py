@@ -336,7 +336,7 @@ for _n, _levels in ((9, 4), (30, 6), (40, 1000)):
 # - If the goal is among its next states, stop and return the count. Otherwise open those next states
 #   that have never been open.
 # - Return $-1$ if nothing is open any more, or after `budget` expansions without the goal.
-# - If the start is the goal, return 0.
+# - If the start is the goal, the answer is 0.
 #
 # <details><summary>Hint 1</summary>
 #

@@ -185,7 +185,7 @@ def _walk(T, k, sigma, steps, n=40_000):
         return -np.abs(d) * (1 + sigma * _rng.normal(size=n))
 
     d = np.full(n, T)
-    for _ in range(steps):
+    for _step in range(steps):
         towards = np.where((value(d - k) > value(d + k)) | (d <= k), -1, 1)
         gap = np.minimum(d, k)
         step = np.where(value(gap - 1) > value(gap + 1), towards, -towards)

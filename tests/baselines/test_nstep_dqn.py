@@ -101,12 +101,16 @@ def test_loss_and_update_by_hand():
         jax.tree.leaves(after.target_params), jax.tree.leaves(mixed), strict=True
     ):
         np.testing.assert_allclose(got, expected, rtol=1e-5)
-    held = jax.grad(lambda p: agent.loss(p, state.replace(target_params=p), batch, None)[0])
-    free = jax.grad(lambda p: agent.loss(p, state, batch, None)[0])
+    held = jax.grad(
+        lambda p: agent.loss(p, state.replace(target_params=p), batch, jax.random.key(0))[0]
+    )
+    free = jax.grad(lambda p: agent.loss(p, state, batch, jax.random.key(0))[0])
     same = state.replace(target_params=state.params)
     np.testing.assert_allclose(
         held(state.params)["params"]["bias"],
-        jax.grad(lambda p: agent.loss(p, same, batch, None)[0])(state.params)["params"]["bias"],
+        jax.grad(lambda p: agent.loss(p, same, batch, jax.random.key(0))[0])(state.params)[
+            "params"
+        ]["bias"],
         rtol=1e-5,
     )
     assert np.any(free(state.params)["params"]["bias"])

@@ -31,6 +31,7 @@ from goalward.protocol import (
     LearnerState,
     Metrics,
     Params,
+    check_discount,
     gradient_step,
     initial_state,
 )
@@ -201,6 +202,9 @@ class StitchingCritic:
     batch_size: int = 128
     learning_rate: float = 3e-3
     tau: float = 0.02
+
+    def __post_init__(self) -> None:
+        check_discount(self.gamma)
 
     def init(self, key: Key, example: Rows) -> LearnerState:
         """Fresh parameters, scaled for the width of the example."""

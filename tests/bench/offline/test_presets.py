@@ -114,9 +114,8 @@ def test_every_data_set_has_settings() -> None:
                     learner(method, name, Options(2))
                 continue
             agent = learner(method, name, Options(2))
-            # Where SHARSA's authors have settings, they look further than the benchmark's.
-            own = method == "sharsa" and name.family in ("cube", "puzzle", "humanoidmaze")
-            assert agent.gamma == (0.999 if own else gamma(name))
+            # SHARSA's authors look further than the benchmark's.
+            assert agent.gamma == (0.999 if method == "sharsa" else gamma(name))
             assert agent.batch_size == 1024
         assert own_batch(name, "qrl") == (256 if name.images else 1024)
 
