@@ -476,7 +476,7 @@ for _k in (1, 4, 25):
 #
 # You have a table of values `V[s, g]`, a table of next states `next_state[s, a]` (the world is
 # deterministic), and two counts from recorded data: `n_high[s, w, g]`, how often state $w$ was passed
-# some steps after $s$ on the way to $g$, and `n_low[s, a, w]`, how often action $a$ was taken in $s$ on
+# some steps after $s$ on the way to $g$, and `n_low` at $(s,a,w)$, how often action $a$ was taken in $s$ on
 # the way to $w$. Advantage-weighted imitation at its optimum is
 #
 # $$\pi^h(w\mid s,g)\propto n_{\text{high}}\;\min\bigl(e^{\beta(V(w,g)-V(s,g))},\,c\bigr),\qquad

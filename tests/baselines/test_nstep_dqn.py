@@ -13,6 +13,8 @@ from goalward.training.loop import train
 
 AGENT = NStepDQN(MLP((8, 2), nn.relu), gamma=0.9, most=4, batch_size=3000)
 
+KEY = jax.random.key(0)
+
 
 def test_values_are_those_of_dynamic_programming():
     right = np.array([0, 1, 1, 0])
@@ -101,16 +103,12 @@ def test_loss_and_update_by_hand():
         jax.tree.leaves(after.target_params), jax.tree.leaves(mixed), strict=True
     ):
         np.testing.assert_allclose(got, expected, rtol=1e-5)
-    held = jax.grad(
-        lambda p: agent.loss(p, state.replace(target_params=p), batch, jax.random.key(0))[0]
-    )
-    free = jax.grad(lambda p: agent.loss(p, state, batch, jax.random.key(0))[0])
+    held = jax.grad(lambda p: agent.loss(p, state.replace(target_params=p), batch, KEY)[0])
+    free = jax.grad(lambda p: agent.loss(p, state, batch, KEY)[0])
     same = state.replace(target_params=state.params)
     np.testing.assert_allclose(
         held(state.params)["params"]["bias"],
-        jax.grad(lambda p: agent.loss(p, same, batch, jax.random.key(0))[0])(state.params)[
-            "params"
-        ]["bias"],
+        jax.grad(lambda p: agent.loss(p, same, batch, KEY)[0])(state.params)["params"]["bias"],
         rtol=1e-5,
     )
     assert np.any(free(state.params)["params"]["bias"])
