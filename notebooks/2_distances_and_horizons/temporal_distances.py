@@ -478,9 +478,9 @@ here.show(
     "before "
     "it and largest just after it.",
     caption="The exact successor distance from state 0 (ringed) and to it. Moves go "
-    "clockwise; the arrows are the jumps. State 15, opposite, is the nearest in the left "
-    "picture, since jump and walk both lead there. The clockwise neighbour is close in "
-    "the left picture and the farthest in the right one.",
+    "clockwise; the arrows are the jumps. State 15, opposite, is the nearest in the "
+    "left picture, since jump and walk both lead there. The clockwise neighbour is "
+    "close in the left picture and the farthest in the right one.",
 )
 
 # %% [markdown]

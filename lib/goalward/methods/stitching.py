@@ -1,17 +1,15 @@
 r"""Stitching with and without temporal differences (Bortkiewicz et al. 2025), one box, one grid.
 
 An agent carries a box over a small grid; the goal $g$ is a cell where the box shall lie. In
-training the box starts in a quarter of the grid beside the goal's, and no episode leaves the two
-quarters; a test goal lies in the quarter across the corner. Two values of an action are learned
-from the same episodes, $Q(s, a, g) = \gamma^k$ with $k$ the steps from the *next* state until
-the box first lies at $g$ (0 if it lies there then; no arrival counts 0):
+training the box starts in a quarter of the grid beside the goal's, and no episode leaves the two;
+a test goal lies in the quarter across the corner. Two values are learned from the same episodes,
+$Q(s, a, g) = \gamma^k$ with $k$ the steps from the *next* state until the box first lies at $g$:
 
 * Monte Carlo (`monte_carlo`, `monte_carlo_limit`): the average over what followed in the episode.
 * Temporal differences (`temporal_differences`): $\gamma \max_{a'} Q(s', a', g)$ over actions seen.
 
-Tables are indexed `values[state, action, goal]` and `policy[state, action, goal]`.
-`StitchingCritic` puts a network in the table's place; its width and its kind are data, so that all
-of them are one compiled program.
+Tables are indexed `[state, action, goal]`. `StitchingCritic` puts a network in the table's place;
+its width and its kind are data, so that all of them are one compiled program.
 """
 
 from dataclasses import dataclass
@@ -187,8 +185,7 @@ class StitchingCritic:
 
     Attributes:
         critic: maps coordinates and a width to a logit for each action.
-        world: what the rows' numbers mean.
-        gamma: the discount.
+        world, gamma: what the rows' numbers mean; the discount.
         steps: after so many updates the step size has fallen to 0, along a cosine.
         batch_size: rows in a batch.
         learning_rate: the first step size.
