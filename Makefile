@@ -17,7 +17,7 @@ help: ## this list
 	@grep -E '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 setup: .venv/.lab ## make .venv with all that the chapters need
-setup-%: .venv/.% ## the same with what else is needed: book, teach, bench, test, cluster or cuda
+setup-%: .venv/.% ## the same with what else is needed: book, teach, bench, online, warp, test, cluster or cuda
 	@:
 lab: .venv/.lab ## open the course in JupyterLab
 	-@$(GOALWARD) assignments study
@@ -63,10 +63,12 @@ clean: ## remove what was built, not the environment
 .venv/.book: EXTRAS := lab,book
 .venv/.teach: EXTRAS := lab,teach
 .venv/.bench: EXTRAS := lab,bench
-.venv/.cluster: EXTRAS := lab,bench,cluster
-.venv/.cuda: EXTRAS := lab,bench,cuda
+.venv/.online: EXTRAS := lab,bench,online
+.venv/.warp: EXTRAS := lab,bench,online,warp
+.venv/.cluster: EXTRAS := lab,bench,online,cluster
+.venv/.cuda: EXTRAS := lab,bench,online,cuda
 .venv/.dev: EXTRAS := lab,dev
-.venv/.test: EXTRAS := lab,book,test,teach,bench
+.venv/.test: EXTRAS := lab,book,test,teach,bench,online,cluster
 .venv/.%: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "Installing goalward[$(EXTRAS)] into .venv"
 	@if $(BIN)/uv --version >/dev/null 2>&1 || $(BIN)/pip install -q --disable-pip-version-check uv; then \

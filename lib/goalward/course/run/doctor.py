@@ -16,6 +16,8 @@ EXTRAS = {
     "test": (("pytest", "hypothesis", "beartype"), "run the tests"),
     "teach": (("nbgrader",), "grade assignments"),
     "bench": (("ogbench", "gymnasium", "orbax", "tensorboard"), "train on physics benchmarks"),
+    "online": (("mujoco.mjx", "gymnasium", "ogbench"), "learn while acting, on MuJoCo MJX"),
+    "warp": (("mujoco.mjx", "warp"), "let NVIDIA Warp compute MJX's physics"),
     "cluster": (("ray",), "sweep over a cluster"),
     "cuda": (("jax_cuda12_plugin", "jax_cuda13_plugin"), "compute on an NVIDIA GPU"),
 }
@@ -50,7 +52,14 @@ def memory_gb() -> float:
 def has_extra(name: str) -> bool:
     """Whether an optional extra is installed."""
     modules, _ = EXTRAS[name]
-    return (any if name == "cuda" else all)(find_spec(m) is not None for m in modules)
+    return (any if name == "cuda" else all)(_found(module) for module in modules)
+
+
+def _found(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # not even the package that it would be part of
+        return False
 
 
 def mend(name: str) -> str:
