@@ -106,6 +106,34 @@ class Environment(Protocol):
         """The state one time step later."""
 
 
+@runtime_checkable
+class GoalEnvironment(Environment, Protocol):
+    """An environment whose goals are some entries of an observation, to be reached in a ball.
+
+    Attributes:
+        observation_size: how many numbers an observation has.
+        action_size: how many numbers an action has; each lies in [-1, 1].
+        goal_entries: which entries of an observation are compared with the goal.
+        reach: success is a Euclidean distance of at most this.
+        horizon: steps until an episode is truncated.
+    """
+
+    @property
+    def observation_size(self) -> int: ...
+
+    @property
+    def action_size(self) -> int: ...
+
+    @property
+    def goal_entries(self) -> tuple[int, ...]: ...
+
+    @property
+    def reach(self) -> float: ...
+
+    @property
+    def horizon(self) -> int: ...
+
+
 def check_discount(gamma: float | Array) -> None:
     """Refuse a discount that is not below 1 in single precision; a traced one is taken as it is.
 
