@@ -65,12 +65,12 @@ class Learner(Protocol):
 
 
 @runtime_checkable
-class Agent(Learner, Protocol):
-    """A learner that also acts."""
+class Actor(Protocol):
+    """Something that acts, as its state says."""
 
     def act(
         self,
-        state: LearnerState,
+        state: Any,
         observation: Array,
         goal: Array,
         carry: PyTree,
@@ -81,6 +81,11 @@ class Agent(Learner, Protocol):
 
         Temperature 0 is greedy.
         """
+
+
+@runtime_checkable
+class Agent(Learner, Actor, Protocol):
+    """A learner that also acts."""
 
 
 @runtime_checkable

@@ -17,6 +17,7 @@ from goalward.data.trajectories import Dataset
 from goalward.losses.policy import ActorLoss, max_q
 from goalward.protocol import (
     ADAM,
+    Batch,
     Key,
     LearnerState,
     Metrics,
@@ -80,9 +81,7 @@ class GoalActor:
         """What a subclass minimises."""
         raise NotImplementedError
 
-    def update(
-        self, state: LearnerState, batch: HindsightTransitions, key: Key
-    ) -> tuple[LearnerState, Metrics]:
+    def update(self, state: LearnerState, batch: Batch, key: Key) -> tuple[LearnerState, Metrics]:
         """One gradient step and one step of the target."""
         return gradient_step(self.loss, state, batch, key, self.transform, self.tau)
 

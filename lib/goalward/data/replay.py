@@ -10,9 +10,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import struct
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Int
 
-from goalward.data.trajectories import Dataset
+from goalward.data.trajectories import Dataset, Leaf
 
 
 @struct.dataclass
@@ -28,12 +28,12 @@ class Steps:
         broken: whether the physics failed after this row: then the whole episode is not used.
     """
 
-    observations: Float[Array, "steps envs observation"]
-    actions: Float[Array, "steps envs action"]
-    commanded: Float[Array, "steps envs goal"]
-    last: Bool[Array, "steps envs"]
-    fallen: Bool[Array, "steps envs"]
-    broken: Bool[Array, "steps envs"]
+    observations: Leaf  # (steps, envs, observation)
+    actions: Leaf  # (steps, envs, action)
+    commanded: Leaf  # (steps, envs, goal)
+    last: Leaf  # (steps, envs)
+    fallen: Leaf
+    broken: Leaf
 
 
 @struct.dataclass
@@ -43,17 +43,17 @@ class Replay:
     Attributes:
         steps: as many rows as fit; the leading axes are row and environment.
         written: rows written to each stream since the beginning.
-        left: (rows, envs) steps from each row to the last row of its episode that is there.
-        anchors: the rows (counted row by row, environment by environment within a row) from which
-            a transition starts, in the order of the streams; the rest of the table means nothing.
+        left: (rows, envs) Steps from each row to the last row of its episode that is there.
+        anchors: (rows × envs,) The numbers of the rows from which a transition starts, one stream
+            after the other; the rest of the table means nothing.
         size: how many these are.
     """
 
     steps: Steps
-    written: Int[Array, ""]
-    left: Int[Array, "rows envs"]
-    anchors: Int[Array, " transitions"]
-    size: Int[Array, ""]
+    written: Leaf
+    left: Leaf
+    anchors: Leaf
+    size: Leaf
 
     def insert(self, new: Steps) -> "Replay":
         """The buffer with new steps in place of the oldest.
@@ -123,7 +123,7 @@ def empty(rows: int, envs: int, observation: int, action: int, goal: int) -> Rep
     )
 
 
-def _left(last: Bool[Array, "rows envs"], written: Array) -> Int[Array, "rows envs"]:
+def _left(last: Bool[Array, "rows envs"], written: Int[Array, ""]) -> Int[Array, "rows envs"]:
     """Steps from each row to the next that ends an episode, around the ring."""
     rows = len(last)
     index = jnp.arange(rows)[:, None]

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from goalward.protocol import Agent, GoalEnvironment, LearnerState, Metrics
+from goalward.protocol import Actor, GoalEnvironment, Metrics
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class GoalReaching:
     """
 
     env: GoalEnvironment
-    agent: Agent
+    agent: Actor
     episodes: int = 128
     seed: int = 0
 
-    def __call__(self, state: LearnerState) -> Metrics:
+    def __call__(self, state: Any) -> Metrics:
         """Share of the episodes that reach the goal at some time, and of the steps near it.
 
         A step counts where it ends within `env.reach` of the goal; none does after a fall.

@@ -17,9 +17,10 @@ import numpy as np
 import optax
 from flax import struct
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Array, Bool, Float, Int, PyTree
+from jaxtyping import Array, Num, PyTree
 
 from goalward.data.replay import Replay, Steps, empty
+from goalward.data.trajectories import Leaf
 from goalward.protocol import (
     Agent,
     Batch,
@@ -95,18 +96,18 @@ class Block:
     """Some of the environments, and what they have gone through.
 
     Attributes:
-        envs: their states.
+        envs: their states; the last of the leading axes is over environments.
         over: whether their episodes ended, so that the next step is a reset.
-        replay: their last steps.
+        replay: their last steps, a `Replay`.
         env_steps: steps of the environments so far, without resets.
         broken: how often the physics gave something that is not finite; the episode is dropped.
     """
 
-    envs: Any
-    over: Bool[Array, "*batch envs"]
-    replay: Replay
-    env_steps: Int[Array, "*batch"]
-    broken: Int[Array, "*batch"]
+    envs: Leaf
+    over: Leaf
+    replay: Any
+    env_steps: Leaf
+    broken: Leaf
 
 
 @struct.dataclass
@@ -114,14 +115,18 @@ class OnlineState:
     """All that changes: the learner, the environments, the buffers. Seeds are the leading axis.
 
     Attributes:
-        learner: parameters, moments, step.
-        blocks: the axis after the seeds' is over blocks.
+        learner: a `LearnerState`: parameters, moments, step.
+        blocks: a `Block`; the axis after the seeds' is over blocks.
         round: rounds made.
     """
 
-    learner: LearnerState
-    blocks: Block
-    round: Int[Array, "*seeds"]
+    learner: Any
+    blocks: Any
+    round: Leaf
+
+
+SPECS = OnlineState(PartitionSpec(), PartitionSpec(None, BLOCKS), PartitionSpec())
+"""Which axis of a state's parts is dealt out: that over blocks, the second."""
 
 
 def train(
@@ -137,7 +142,7 @@ def train(
     probe: Probe | None = None,
     progress: Progress | None = None,
     variants: PyTree | None = None,
-) -> tuple[OnlineState, dict[str, Float[np.ndarray, "seeds logs"]]]:
+) -> tuple[OnlineState, dict[str, Num[np.ndarray, "seeds logs"]]]:
     """Let `seeds` copies of an agent act and learn, each in environments of its own.
 
     Args:
@@ -167,7 +172,7 @@ def train(
         raise ValueError(f"rounds ({rounds}) must be a multiple of log_every ({log_every})")
     if states is None:
         states = fresh_states(agent, env, sizes, key, seeds, variants)
-    states = jax.device_put(states, _places(sizes, states))
+    states = jax.device_put(states, placing(sizes))
     keys = _keys(key, seeds)
     bar = terminal_progress() if progress is None else progress
     bar.total = rounds
@@ -285,25 +290,14 @@ def _devices(sizes: Rounds) -> int:
     return jax.device_count() if sizes.blocks % jax.device_count() == 0 else 1
 
 
-def _specs(states: Any) -> Any:
-    """Which axis of the states is dealt out: that over blocks, the second."""
-    whole, split = PartitionSpec(), PartitionSpec(None, BLOCKS)
-    specs: Any = jax.tree.map(lambda _: whole, states)
-    return specs.replace(blocks=jax.tree.map(lambda _: split, states.blocks))
-
-
 def _mesh(sizes: Rounds) -> Mesh:
     return Mesh(np.array(jax.devices()[: _devices(sizes)]), BLOCKS)
 
 
-def _places(sizes: Rounds, states: Any) -> Any:
-    """Where `train` keeps the states."""
-    mesh = _mesh(sizes)
-    return jax.tree.map(
-        lambda spec: NamedSharding(mesh, spec),
-        _specs(states),
-        is_leaf=lambda leaf: isinstance(leaf, PartitionSpec),
-    )
+def placing(sizes: Rounds) -> OnlineState:
+    """Where `train` keeps the states: a sharding for each of their parts."""
+    specs, mesh = (SPECS.learner, SPECS.blocks, SPECS.round), _mesh(sizes)
+    return OnlineState(*(NamedSharding(mesh, spec) for spec in specs))
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 3, 4), donate_argnums=5)
@@ -408,12 +402,12 @@ def _run(
         )
 
     if devices > 1:
-        specs, whole = _specs(states), PartitionSpec()
+        whole = PartitionSpec()
         all_seeds = jax.shard_map(
             all_seeds,
             mesh=_mesh(sizes),
-            in_specs=(specs, whole, whole, whole),
-            out_specs=(specs, whole),
+            in_specs=(SPECS, whole, whole, whole),
+            out_specs=(SPECS, whole),
             check_vma=False,  # the loops inside begin with constants, which do not vary
         )
     return all_seeds(states, keys, variants, start)
