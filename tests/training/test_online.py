@@ -149,6 +149,8 @@ def test_a_run_that_goes_on_is_the_same_run(told):
     cut, _ = train(SMALL, Story(), SIZES, KEY, 1, seeds=2)
     again, history = train(SMALL, Story(), SIZES, KEY, 2, seeds=2, states=cut)
     jax.tree.map(np.testing.assert_array_equal, again, whole)
+    # There is one copy of the buffers in memory: that of the states that are over is used again.
+    assert cut.blocks.replay.steps.observations.is_deleted()
     assert history["loss"].shape == (2, 2)
 
 
