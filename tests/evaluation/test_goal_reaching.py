@@ -28,7 +28,7 @@ class Falling(PointMaze):
 
     def step(self, state, action, key):
         after = super().step(state, action, key)
-        return after.replace(terminated=after.time >= self.falls)
+        return after.replace(terminated=after.time == self.falls)
 
 
 def by_hand(env, agent, state, episodes):
