@@ -173,8 +173,8 @@ def _official_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "method",
         metavar="METHOD",
-        help="gcbc, gcivl, gciql, qrl, contrastive_rl, hiql; temporal_distances, tmd "
-        "or mqe, from their authors' forks",
+        help="gcbc, gcivl, gciql, qrl, contrastive_rl, hiql; temporal_distances, tmd, mqe "
+        "or sharsa, from their authors' repositories",
     )
     for name, form, letter, told in (
         ("env", str, "NAME", "the data set"),
@@ -184,7 +184,8 @@ def _official_options(parser: argparse.ArgumentParser) -> None:
             Path,
             "CHECKOUT",
             "a clone of the repository seohongpark/ogbench; of vivekmyers/tmd-release for "
-            "temporal_distances and tmd, of WJ2003B/mqe-release for mqe",
+            "temporal_distances and tmd, of WJ2003B/mqe-release for mqe, of "
+            "seohongpark/horizon-reduction for sharsa",
         ),
     ):
         parser.add_argument(f"--{name}", type=form, required=True, metavar=letter, help=told)
