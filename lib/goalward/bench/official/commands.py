@@ -200,7 +200,8 @@ def _online_parity(options: argparse.Namespace) -> int:
 
     print(f"{options.method} after {UPDATES} updates of JaxGCRL; largest differences, relative")
     print(f"  {'energy, loss':28}{'loss':>10}{'gradient':>10}{'step':>10}")
-    for energy, loss in [(e, "sym_infonce") for e in ENERGIES] + [("norm", x) for x in LOSSES]:
+    pairs = [(energy, "sym_infonce") for energy in ENERGIES] + [("norm", loss) for loss in LOSSES]
+    for energy, loss in dict.fromkeys(pairs):
         found = parity(str(options.official), options.python, energy, loss)
         numbers = (found.loss, max(found.gradient.values()), max(found.step.values()))
         print(f"  {f'{energy}, {loss}':28}" + "".join(f"{n:10.1e}" for n in numbers))
