@@ -199,11 +199,12 @@ def _online_parity(options: argparse.Namespace) -> int:
     from goalward.bench.official.online.compare import UPDATES, parity
 
     print(f"{options.method} after {UPDATES} updates of JaxGCRL; largest differences, relative")
-    print(f"  {'energy, loss':28}{'loss':>10}{'gradient':>10}{'step':>10}")
+    print(f"  {'energy, loss':28}{'loss':>10}{'gradient':>10}{'after':>10}{'step':>10}")
     pairs = [(energy, "sym_infonce") for energy in ENERGIES] + [("norm", loss) for loss in LOSSES]
     for energy, loss in dict.fromkeys(pairs):
         found = parity(str(options.official), options.python, energy, loss)
-        numbers = (found.loss, max(found.gradient.values()), max(found.step.values()))
+        parts = (found.gradient, found.parameters, found.step)
+        numbers = (found.loss, *(max(part.values()) for part in parts))
         print(f"  {f'{energy}, {loss}':28}" + "".join(f"{n:10.1e}" for n in numbers))
     print(
         "not imitated: their cosine divides by the length of the whole batch, their binary_nce has "

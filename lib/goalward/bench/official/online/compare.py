@@ -48,11 +48,13 @@ class OnlineParity:
     Attributes:
         loss: of the sum of all losses.
         gradient: of each network's gradient, by our name for the network.
-        step: of what one step of Adam adds to each network's parameters.
+        parameters: of each network's parameters after one step of Adam.
+        step: of what the step added to them; rounding of the parameters alone makes this 1e-4.
     """
 
     loss: float
     gradient: dict[str, float]
+    parameters: dict[str, float]
     step: dict[str, float]
 
 
@@ -159,14 +161,18 @@ def judged(config: Config, told: dict[str, Any]) -> OnlineParity:
     def apart(mine: Params, his: Params) -> float:
         return largest(jax.tree.map(jnp.subtract, mine, his)) / largest(his)
 
-    def moved(to: Params) -> Params:
-        return jax.tree.map(jnp.subtract, to, params)
+    def moved(to: Params, begin: Params) -> Params:
+        return jax.tree.map(jnp.subtract, to, begin)
 
     wanted, arrived = our_params(told["gradient"]), our_params(told["after"])
     return OnlineParity(
         loss=abs(float(loss) - float(told["loss"])) / abs(float(told["loss"])),
         gradient={part: apart(gradient[part], wanted[part]) for part in wanted},
-        step={part: apart(after.params[part], arrived[part]) for part in wanted},
+        parameters={part: apart(after.params[part], arrived[part]) for part in wanted},
+        step={
+            part: apart(*(moved(to[part], params[part]) for to in (after.params, arrived)))
+            for part in wanted
+        },
     )
 
 
