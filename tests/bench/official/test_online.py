@@ -130,7 +130,7 @@ def test_losses_gradients_and_step_are_those_of_their_networks(snapshot: dict) -
 
 @pytest.mark.parametrize("part", ["loss", "gradient", "after", "mu", "nu"])
 def test_a_snapshot_that_differs_is_told(snapshot: dict, part: str) -> None:
-    other = snapshot | {part: jax.tree.map(lambda x: 1.01 * x, snapshot[part])}
+    other = snapshot | {part: jax.tree.map(lambda x: 1.05 * x, snapshot[part])}
     found = judged(CONFIG, other)
     assert max(worst(found), *found.step.values()) > 2e-3
 
@@ -200,12 +200,12 @@ def test_starts_are_their_resets_all_of_them() -> None:
     key = jax.random.key(2)
     env = with_starts(World(), 10, 3, key)
     there = {
-        tuple(np.round(World().reset(k).obs, 5).tolist())
+        tuple(np.round(np.asarray(World().reset(k).obs, float), 5))
         for k in jax.random.key_data(jax.random.split(key, 3))
     }
     drawn = jax.vmap(env.reset)(jax.random.split(jax.random.key(3), 50))
     whole = np.concatenate([drawn.observation, drawn.goal], axis=1)
-    assert {tuple(np.round(row, 5).tolist()) for row in whole} == there
+    assert {tuple(np.round(row.astype(float), 5)) for row in whole} == there
     assert not np.any(drawn.time)
 
 

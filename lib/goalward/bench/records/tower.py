@@ -39,7 +39,7 @@ def share(
         seconds: about how long each is timed.
     """
     key, kind = jax.random.key(0), jnp.bfloat16
-    net = ResidualMLP(width, layers // LAYERS_A_BLOCK, width)
+    net: Any = ResidualMLP(width, layers // LAYERS_A_BLOCK, width)
     rows = jax.random.normal(key, (batch, width)).astype(kind)
     params = jax.tree.map(lambda leaf: leaf.astype(kind), net.init(key, rows))
 

@@ -141,7 +141,7 @@ def parity(
 
 def judged(config: Config, told: dict[str, Any]) -> OnlineParity:
     """Our losses, gradients and step beside those of a snapshot."""
-    ours = agent(config, SIZES["action"], SIZES["goal_entries"])  # type: ignore[arg-type]
+    ours: Any = agent(config, SIZES["action"], SIZES["goal_entries"])  # type: ignore[arg-type]
     rows = {name: jnp.asarray(value) for name, value in told["batch"].items()}
     batch = HindsightTransitions(next_state=rows["state"], next_goal=rows["goal"], **rows)
     params = our_params(told["params"])
