@@ -28,7 +28,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict]
         "'import time; time.sleep(60)']); print(p.pid, flush=True); time.sleep(60)"
     )
     wanted = [
-        Part("good", python('import os; print(os.environ["MINE"])'), 30, {"MINE": "{word}"}),
+        Part("good", python('import os; print(os.environ["MINE"])'), 30, {"MINE": "{word} {own}"}),
         Part("slow", python(child), 1.5),
         Part("bad", python('raise SystemExit("no data here")'), 30),
         Part("lacking", "{python} {somewhere}", 30),
@@ -36,7 +36,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict]
         Part("last", python("print(7)"), 30),
     ]
     begun = time.perf_counter()
-    lines = run(wanted, out, {"word": "here"})
+    lines = run(wanted, out, {"word": "a b"})
     return out, lines, time.perf_counter() - begun
 
 
@@ -53,7 +53,8 @@ def test_each_part_leaves_its_line_and_the_next_runs(recorded: tuple) -> None:
         "absent": "failed",
         "last": "done",
     }
-    assert told["good"]["output"] == ["here"]
+    assert told["good"]["output"] == [f"a b {out / 'good'}"]
+    assert (out / "good").is_dir()
     assert told["last"]["output"] == ["7"]
     assert told["bad"]["reason"] == "no data here"
     assert told["lacking"]["reason"] == "it needs --with somewhere=..."

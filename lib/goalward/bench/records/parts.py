@@ -48,7 +48,7 @@ def parts(tiny: bool = False) -> list[Part]:
             150,
             {
                 "GOALWARD_SCALE": "smoke" if tiny else "gpu",
-                "GOALWARD_OUT": "{out}/td_infonce",
+                "GOALWARD_OUT": "{own}",
                 "MPLBACKEND": "Agg",
             },
         ),

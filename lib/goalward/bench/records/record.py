@@ -39,7 +39,8 @@ class Part:
 
     Attributes:
         name: by which it is found again.
-        command: with `{python}`, `{out}` and what the user names, see `run`.
+        command: with `{python}`, `{out}`, `{own}` (a folder of the part) and what the user names,
+            see `run`.
         seconds: its limit.
         variables: of its environment.
     """
@@ -109,8 +110,7 @@ def run(
             f"{out} cannot be written ({error.strerror or error}): name another folder with --out"
         ) from error
     about = _about()
-    known = {"python": shlex.quote(sys.executable), "out": shlex.quote(str(out.resolve()))}
-    known |= {name: shlex.quote(value) for name, value in named.items()}
+    known = {"python": sys.executable, "out": str(out.resolve()), **named}
     lines = []
     for part in parts:
         line = {"part": part.name, **_one(part, known, out), "limit": part.seconds, **about}
@@ -124,10 +124,13 @@ def run(
 
 def _one(part: Part, known: Mapping[str, str], out: Path) -> dict[str, Any]:
     used = {name for _, name, *_ in string.Formatter().parse(part.command) if name}
-    if lacking := sorted(used - set(known)):
+    if lacking := sorted(used - set(known) - {"own"}):
         options = ", ".join(f"--with {name}=..." for name in lacking)
         return {"status": "left out", "reason": f"it needs {options}", "seconds": 0.0}
-    words = shlex.split(part.command.format(**known))
+    own = out.resolve() / part.name
+    own.mkdir(exist_ok=True)
+    known = {**known, "own": str(own)}
+    words = shlex.split(part.command.format(**{k: shlex.quote(v) for k, v in known.items()}))
     begun = time.perf_counter()
     log = out / f"{part.name}.log"
     with log.open("w", encoding="utf-8") as errors:
