@@ -7,7 +7,6 @@ from pathlib import Path
 from goalward.bench.official import commands as official
 from goalward.bench.offline.options import EXTRACTION, SIZES
 from goalward.bench.online import commands as online
-from goalward.bench.records import commands as records
 from goalward.bench.runs.options import Add, add_options, chosen, share_cores
 
 
@@ -86,7 +85,6 @@ def register(add: Add) -> None:
 
     official.register(add)
     online.register(add)
-    records.register(add)
 
 
 def _collect(options: argparse.Namespace) -> int:
