@@ -76,7 +76,7 @@ def show(
     with locked(run):
         checkpoints = Checkpoints(run / "checkpoints", settings.keep, say, "step")
         try:
-            found = checkpoints.restore(made.kept(made.shapes))
+            found = made.read(checkpoints)
         finally:
             checkpoints.manager.close()
     if found is None:
@@ -84,7 +84,7 @@ def show(
     step, states = found
     acting = jax.tree.map(lambda leaf: leaf[learner], states.learner)
     keys = jax.random.split(jax.random.key(made.probe.seed), made.probe.episodes)[:goals]
-    episodes = jax.device_get(episode(made.agent, made.env, acting, keys))
+    episodes = episode(made.agent, made.env, acting, keys)
     number = len(keys)
     reached = int(episodes.success[:, 1:].any(axis=1).sum())
     say(f"the learner of seed {learner} after step {step}: {reached} of {number} goals reached")
