@@ -1,10 +1,13 @@
 """Runs that learn while acting: that killing changes nothing, and what they leave."""
 
+import asyncio
 import json
 import random
 import shutil
 import subprocess
 import sys
+import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -143,19 +146,22 @@ def test_a_run_leaves_a_folder_that_says_all(whole: Path) -> None:
     np.testing.assert_allclose(points, wanted, rtol=1e-6)
 
 
-def test_speeds_leave_compilation_out(whole: Path, tmp_path: Path) -> None:
-    run(tmp_path / "run", steps=300, gamma=0.5)  # another program
-    first, *others = (
-        line
-        for line in map(json.loads, (tmp_path / "run/metrics.jsonl").read_text().splitlines())
-        if "loss" in line
-    )
-    assert first["compile_seconds"] > 0
+def test_speeds_leave_compilation_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with room.compiling() as found:
+        double = jax.jit(lambda x: x + x)
+        double(1.0)
+        count = len(found)
+        double(2.0)
+    assert (count > 0, len(found)) == (True, count)
+    told = iter([[1.5, 0.25], [], []])
+    monkeypatch.setattr(room, "compiling", lambda: nullcontext(next(told)))
+    run(tmp_path / "run", steps=300)
+    lines = map(json.loads, (tmp_path / "run/metrics.jsonl").read_text().splitlines())
+    first, _, last = (line for line in lines if "loss" in line)
+    assert first["compile_seconds"] == 1.75
     assert "env_steps_per_second" not in first
-    line = others[-1]
-    assert line["env_steps_per_second"] / line["updates_per_second"] == pytest.approx(
-        100 / 3, rel=1e-2
-    )
+    ratio = last["env_steps_per_second"] / last["updates_per_second"]
+    assert ratio == pytest.approx(100 / 3, rel=1e-2)
 
 
 def test_it_is_the_one_loop(whole: Path) -> None:
@@ -163,10 +169,9 @@ def test_it_is_the_one_loop(whole: Path) -> None:
     states, _ = room.train(made.agent, made.env, made.sizes, made.key, 8, seeds=2)
     assert same(states, final_states(whole))
     told = room.GoalReaching(made.env, made.agent, 8, seed=0)
-    for seed in range(2):
-        found = told(jax.tree.map(lambda leaf, seed=seed: leaf[seed], states.learner))
-        for name in room.MEASURED:
-            assert found[name] == pytest.approx(metrics(whole)[-1][name][seed], abs=1e-6)
+    found = room.evaluated(told, states.learner)
+    for name in room.MEASURED:
+        assert found[name].tolist() == metrics(whole)[-1][name]
 
 
 def test_how_often_one_looks_changes_no_bit(whole: Path, tmp_path: Path) -> None:
@@ -179,7 +184,10 @@ class Killed(BaseException):
 
 
 class FileOperations:
-    """Counts what Python does to files below a folder; from a certain one on, nothing happens."""
+    """Counts what the main thread does to files below a folder; from a certain one on it fails.
+
+    Not within the event loops of the checkpoints' storage, which no exception stops as a kill does.
+    """
 
     EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.move")
 
@@ -190,10 +198,19 @@ class FileOperations:
     def _see(self, event: str, told: tuple) -> None:
         if not self.folder or event not in self.EVENTS:
             return
+        if threading.current_thread() is not threading.main_thread() or _in_a_loop():
+            return
         if any(str(part).startswith(self.folder) for part in told if not isinstance(part, int)):
             if self.left <= 0:
                 raise Killed
             self.left -= 1
+
+
+def _in_a_loop() -> bool:
+    try:
+        return asyncio.get_running_loop() is not None
+    except RuntimeError:
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +226,7 @@ def test_stopped_within_any_file_operation_it_ends_with_the_same_bits(
     while stops < 20:
         out, begun = tmp_path / str(stops), stops
         for _ in range(100):
-            operations.folder, operations.left = str(out), rng.randint(1, 150)
+            operations.folder, operations.left = str(out), rng.randint(1, 60)
             try:
                 run(out)
             except Killed:
