@@ -218,6 +218,7 @@ def operations() -> FileOperations:
     return FileOperations()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # files left open
 def test_stopped_within_any_file_operation_it_ends_with_the_same_bits(
     whole: Path, tmp_path: Path, operations: FileOperations
 ) -> None:
