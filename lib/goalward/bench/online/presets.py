@@ -9,10 +9,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import partial
 from typing import Any
 
 import flax.linen as nn
+from jaxtyping import Array
 
 from goalward.baselines.sac_her import SACHER
 from goalward.baselines.td3_her import TD3HER, Within
@@ -37,10 +37,15 @@ UNIFORM = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 """Initial weights; one object, so that equal agents compare equal and share compiled code."""
 
 
+def backward_info_nce(logits: Array) -> Array:
+    """Each future tells its own state and action from the others."""
+    return info_nce(logits, axis=0)
+
+
 LOSSES: dict[str, Callable[..., Any]] = {
     "symmetric": symmetric_info_nce,
     "forward": info_nce,
-    "backward": partial(info_nce, axis=0),
+    "backward": backward_info_nce,
     "logistic": all_pairs_nce,
     "dpo": dpo,
     "ipo": ipo,
@@ -66,11 +71,12 @@ def _policy(settings: Settings, env: GoalEnvironment, **told: Any) -> TanhGaussi
 
 
 def _contrastive_rl(settings: Settings, env: GoalEnvironment) -> Agent:
-    energy = _of("energy", settings.energy, ENERGIES)
     layers = (*(settings.width,) * settings.depth, ENCODING)
     return ContrastiveRL(
         critic=EnergyCritic(
-            MLP(layers, kernel_init=UNIFORM), MLP(layers, kernel_init=UNIFORM), energy=energy
+            MLP(layers, kernel_init=UNIFORM),
+            MLP(layers, kernel_init=UNIFORM),
+            energy=_of("energy", settings.energy, ENERGIES),
         ),
         actor=_policy(settings, env, log_std_range=(-5.0, 2.0)),
         contrast=_of("loss", settings.loss, LOSSES),
