@@ -7,6 +7,7 @@ from pathlib import Path
 from goalward.bench.official import commands as official
 from goalward.bench.offline.options import EXTRACTION, SIZES
 from goalward.bench.online import commands as online
+from goalward.bench.records import commands as records
 from goalward.bench.runs.options import Add, add_options, chosen, share_cores
 
 
@@ -85,6 +86,7 @@ def register(add: Add) -> None:
 
     official.register(add)
     online.register(add)
+    records.register(add)
 
 
 def _collect(options: argparse.Namespace) -> int:

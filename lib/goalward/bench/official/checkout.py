@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -64,26 +65,38 @@ class Official:
         python: which has its packages.
         impls: the folder of its agents.
         asked: what `order` gives.
+        program: what Python runs; by default `goalward.bench.official.program`.
+        variables: of the environment, beside those of this process.
 
     Raises:
         Mendable: it does not run.
     """
 
-    def __init__(self, python: str, impls: Path, asked: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        python: str,
+        impls: Path,
+        asked: dict[str, Any],
+        program: Sequence[str] = (),
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         found = shutil.which(python)
         if found is None:
             raise Mendable(f"there is no {python} to run: name a Python with --python")
         self.python = python
-        program = Path(__file__).with_name("program.py").read_text(encoding="utf-8")
+        if not program:
+            text = Path(__file__).with_name("program.py").read_text(encoding="utf-8")
+            program = ("-c", text)
         self.errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
         self.process = subprocess.Popen(
-            [os.path.abspath(found), "-c", program, json.dumps(asked)],
+            [os.path.abspath(found), *program, json.dumps(asked)],
             cwd=impls,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
             text=True,
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},  # a checkout stays as it is
+            # A checkout stays as it is.
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(variables or {})},
         )
         try:
             self.told = self._answer()

@@ -44,7 +44,7 @@ def register(add: Add) -> None:
         "--data data/pointmaze-medium-navigate-v0.npz --official ../ogbench "
         "--python ../ogbench/venv/bin/python",
     )
-    _official_options(equalling)
+    _official_options(equalling, data=False)
     add_options(equalling, *EXTRACTION)
 
     comparing = add(
@@ -55,7 +55,7 @@ def register(add: Add) -> None:
         "--data data/pointmaze-medium-navigate-v0.npz --official ../ogbench "
         "--python ../ogbench/venv/bin/python --batch 256 --width 64 --out compare.json",
     )
-    _official_options(comparing)
+    _official_options(comparing, data=False)
     comparing.add_argument(
         "--out", type=Path, required=True, metavar="FILE.json", help="where what was found goes"
     )
@@ -67,11 +67,22 @@ def register(add: Add) -> None:
         *SIZES,
         *EXTRACTION,
         ("seeds", int, "K", "time K learners of ours at once too"),
+        ("envs", int, "N", "beside JaxGCRL: environments of each side (256)"),
+        ("episode", int, "T", "beside JaxGCRL: steps of an episode, and one (1001)"),
+        ("unroll", int, "N", "beside JaxGCRL: steps of each environment in a round (62)"),
+        ("rounds", int, "N", "beside JaxGCRL: rounds timed in each repeat (1)"),
     )
 
 
-def _official_options(parser: argparse.ArgumentParser) -> None:
-    """What every command needs that runs the official code."""
+def _official_options(parser: argparse.ArgumentParser, data: bool = True) -> None:
+    """What every command needs that runs the official code.
+
+    Args:
+        parser: of the command.
+        data: whether a data file is always needed; else not beside JaxGCRL.
+    """
+    online = "" if data else "; beside JaxGCRL (contrastive_rl): reacher, ant or no-physics"
+    package = "" if data else "; of MichalBortkiewicz/JaxGCRL, or `jaxgcrl` if it is installed"
     parser.add_argument(
         "method",
         metavar="METHOD",
@@ -79,7 +90,7 @@ def _official_options(parser: argparse.ArgumentParser) -> None:
         "or sharsa, from their authors' repositories",
     )
     for name, form, letter, told in (
-        ("env", str, "NAME", "the data set"),
+        ("env", str, "NAME", "the data set" + online),
         ("data", Path, "FILE", "its data file, on which both train"),
         (
             "official",
@@ -87,10 +98,11 @@ def _official_options(parser: argparse.ArgumentParser) -> None:
             "CHECKOUT",
             "a clone of the repository seohongpark/ogbench; of vivekmyers/tmd-release for "
             "temporal_distances and tmd, of WJ2003B/mqe-release for mqe, of "
-            "seohongpark/horizon-reduction for sharsa",
+            "seohongpark/horizon-reduction for sharsa" + package,
         ),
     ):
-        parser.add_argument(f"--{name}", type=form, required=True, metavar=letter, help=told)
+        needed = data or name != "data"
+        parser.add_argument(f"--{name}", type=form, required=needed, metavar=letter, help=told)
     parser.add_argument(
         "--python",
         type=os.path.expanduser,
@@ -124,6 +136,8 @@ def _reference(options: argparse.Namespace) -> int:
 
 
 def _parity(options: argparse.Namespace) -> int:
+    if _online(options):
+        return _online_parity(options)
     from goalward.bench.official.parity import UPDATES, parity
 
     asked = vars(options)
@@ -141,6 +155,8 @@ def _parity(options: argparse.Namespace) -> int:
 def _compare(options: argparse.Namespace) -> int:
     # Two processes share a GPU's memory; JAX reads this when it first looks for devices.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    if _online(options):
+        return _online_compare(options)
     from tqdm import tqdm
 
     from goalward.bench.official.compare import Comparison, compare, stages
@@ -151,6 +167,60 @@ def _compare(options: argparse.Namespace) -> int:
         lines = compare(
             wanted, options.data, options.official, options.python, options.out, bar.update
         )
+    print("\n".join(lines))
+    print(f"written to {options.out}")
+    return 0
+
+
+def _online(options: argparse.Namespace) -> bool:
+    """Whether what is asked for is a comparison beside JaxGCRL.
+
+    Raises:
+        Unknown: another method than JaxGCRL's, options of the other kind, or no data file.
+    """
+    from goalward.bench.data.names import Unknown
+    from goalward.bench.official.online.worlds import ENVS, METHOD, OFFLINE_ONLY, ONLINE_ONLY
+
+    asked = vars(options)
+    online = options.env in ENVS
+    for name in OFFLINE_ONLY if online else ONLINE_ONLY:
+        if asked.get(name) is not None:
+            where = "beside JaxGCRL" if online else f"for a data set; JaxGCRL has {', '.join(ENVS)}"
+            raise Unknown(f"--{name} means nothing {where}: leave it out")
+    if online and options.method != METHOD:
+        raise Unknown(f"beside JaxGCRL there is {METHOD} alone, not {options.method}")
+    if not online and options.data is None:
+        raise Unknown(f"name a data file with --data, or as --env one of {', '.join(ENVS)}")
+    return online
+
+
+def _online_parity(options: argparse.Namespace) -> int:
+    from goalward.bench.official.online.agent import ENERGIES, LOSSES
+    from goalward.bench.official.online.compare import UPDATES, parity
+
+    print(f"{options.method} after {UPDATES} updates of JaxGCRL; largest differences, relative")
+    print(f"  {'energy, loss':28}{'loss':>10}{'gradient':>10}{'after':>10}{'step':>10}")
+    pairs = [(energy, "sym_infonce") for energy in ENERGIES] + [("norm", loss) for loss in LOSSES]
+    for energy, loss in dict.fromkeys(pairs):
+        found = parity(str(options.official), options.python, energy, loss)
+        parts = (found.gradient, found.parameters, found.step)
+        numbers = (found.loss, *(max(part.values()) for part in parts))
+        print(f"  {f'{energy}, {loss}':28}" + "".join(f"{n:10.1e}" for n in numbers))
+    print(
+        "not imitated: their cosine divides by the length of the whole batch, their binary_nce has "
+        "no negatives, their actor never has layer norm"
+    )
+    return 0
+
+
+def _online_compare(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from goalward.bench.official.online.compare import Race, compare, stages
+
+    wanted = Race(**chosen(options, Race))
+    with tqdm(total=stages(wanted), file=sys.stderr, disable=None, leave=False) as bar:
+        lines = compare(wanted, str(options.official), options.python, options.out, bar.update)
     print("\n".join(lines))
     print(f"written to {options.out}")
     return 0

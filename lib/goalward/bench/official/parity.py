@@ -92,7 +92,7 @@ def parity(
         path = Path(folder) / "snapshot.npz"
         official.ask({"snapshot": str(path)})
         with np.load(path) as file:
-            told = _tree(file)
+            told = tree_of(file)
         rows = our_batch(told["batch"])
         seen, goals = rows.state, rows.actor_goal
         # Flows need noise, whose numbers depend on how many rows there are: one by one.
@@ -125,7 +125,7 @@ def parity(
     return Parity(
         loss=abs(float(loss) - float(told["loss"])) / abs(float(told["loss"])),
         gradient={
-            part: _largest(jax.tree.map(jnp.subtract, gradient[part], grad)) / _largest(grad)
+            part: largest(jax.tree.map(jnp.subtract, gradient[part], grad)) / largest(grad)
             for part, grad in official_gradient.items()
         },
         action=float(np.abs(ours - np.clip(theirs, -1, 1)).max()),
@@ -271,7 +271,7 @@ def _arrays(tree: Tree) -> Params:
     return {"params": jax.tree.map(jnp.asarray, dict(tree))}
 
 
-def _tree(flat: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def tree_of(flat: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """Nested dictionaries from names with slashes."""
     tree: dict[str, Any] = {}
     for name, leaf in flat.items():
@@ -283,5 +283,5 @@ def _tree(flat: Mapping[str, np.ndarray]) -> dict[str, Any]:
     return tree
 
 
-def _largest(tree: Params) -> float:
+def largest(tree: Params) -> float:
     return max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(tree))
