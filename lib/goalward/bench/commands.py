@@ -311,7 +311,8 @@ def _devices(seeds: int) -> None:
     import jax
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    count = max(n for n in range(1, max(1, seeds) + 1) if seeds % n == 0 and n <= (cores or 1))
+    cores = int(os.environ.get("NPROC", cores or 1))  # as many as XLA takes itself
+    count = max(n for n in range(1, max(1, seeds) + 1) if seeds % n == 0 and n <= cores)
     # Too late where JAX has begun, and not needed where its own variable says how many.
     if count > 1 and "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         with suppress(RuntimeError):

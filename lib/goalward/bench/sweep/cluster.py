@@ -143,6 +143,7 @@ def outcomes(
         num_gpus=resources.gpus,
         max_retries=resources.retries,
         retry_exceptions=[Lost],
+        scheduling_strategy="SPREAD",  # trials are alike: each node has as many as the next
     )
     waiting, asked, seen = deque(trials), {}, time.monotonic()
     while waiting or asked:
