@@ -25,7 +25,7 @@ import orbax.checkpoint as ocp
 from goalward import cli
 
 pytestmark = pytest.mark.slow
-# A head that runs nothing, and two nodes; a line `remove PID` ends the node of that process at once.
+# A head that runs nothing, and two nodes; the line `remove PID` ends the node of that process.
 HOST = """
 import sys
 from ray.cluster_utils import Cluster
@@ -81,7 +81,7 @@ def cluster(environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.fixture
 def environment(compiled: Path) -> Iterator[dict[str, str]]:
-    """No news to anyone; little compiled twice; folders whose names are short enough for sockets."""
+    """No news to anyone, little compiled twice, and names short enough for sockets."""
     with tempfile.TemporaryDirectory(prefix="ray") as place:
         yield {
             **os.environ,

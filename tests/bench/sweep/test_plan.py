@@ -25,7 +25,9 @@ cpus = 4
 gpus = 0.5
 """
 TEXTS = st.text("ab,=/.é ", max_size=6)
-SETTINGS = st.dictionaries(st.sampled_from(["a", "b", "long-key"]), TEXTS | st.integers(), max_size=3)
+SETTINGS = st.dictionaries(
+    st.sampled_from(["a", "b", "long-key"]), TEXTS | st.integers(), max_size=3
+)
 
 
 def plan(text: str, tmp_path: Path) -> Plan:

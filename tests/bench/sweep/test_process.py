@@ -134,7 +134,7 @@ def test_it_dies_with_whoever_runs_it(trial: Callable[[str], Trial]) -> None:
     code = (
         "import sys; from goalward.bench.sweep import process; from pathlib import Path\n"
         f"process.PYTHON = {process.PYTHON!r}\n"
-        f"made = process.Trial(Path({str(made.folder)!r}), {made.arguments!r}, ('sleeps', 'e'), 1)\n"
+        f"made = process.Trial(Path({str(made.folder)!r}), {made.arguments!r}, ('m', 'e'), 1)\n"
         "process.run_trial(made, process.Resources(), '.', '')"
     )
     worker = subprocess.Popen([sys.executable, "-c", code])
@@ -189,7 +189,7 @@ def test_the_next_attempt_waits_for_the_lock(trial: Callable[[str], Trial]) -> N
 def test_a_node_that_sees_other_folders_is_told(trial: Callable[[str], Trial]) -> None:
     made = trial("learns")
     out = made.folder.parent
-    with holding(out), pytest.raises(Mendable, match="does not see .*: every node must see out"):
+    with holding(out), pytest.raises(Mendable, match=r"does not see .*: every node must see out"):
         run(made, "another sweep")
     (out / LOCK).unlink()
     with pytest.raises(Mendable, match="every node must see out"):
@@ -206,9 +206,9 @@ def test_a_folder_is_of_one_sweep_or_of_single_trials(tmp_path: Path) -> None:
             with pytest.raises(Mendable, match=busy), holding(out, alone):
                 pass
         assert (out / LOCK).read_text() == sweep
-    with holding(out, alone=False), holding(out, alone=False):
-        with pytest.raises(Mendable, match=busy), holding(out):
-            pass
+    single = holding(out, alone=False), holding(out, alone=False)
+    with single[0], single[1], pytest.raises(Mendable, match=busy), holding(out):
+        pass
     with holding(out) as another:
         assert (out / LOCK).read_text() == another != sweep
 

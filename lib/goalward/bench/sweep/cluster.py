@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,7 +25,7 @@ EVERY = 1.0
 GONE = 60.0
 """Seconds for a lost node to come back where no other has room for a trial."""
 
-QUIET = {"log_to_driver": False, "logging_level": "ERROR"}
+QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
 PROBE = "import ray, sys; ray.init(address=sys.argv[1], log_to_driver=False, logging_level='ERROR')"
 
 
@@ -145,7 +145,8 @@ def outcomes(
         retry_exceptions=[Lost],
         scheduling_strategy="SPREAD",  # trials are alike: each node has as many as the next
     )
-    waiting, asked, seen = deque(trials), {}, time.monotonic()
+    asked: dict[Any, Trial] = {}
+    waiting, seen = deque(trials), time.monotonic()
     while waiting or asked:
         while waiting and (jobs is None or len(asked) < jobs):
             trial = waiting.popleft()

@@ -134,38 +134,44 @@ def _one(plan: Any, number: int) -> int:
 
 
 def _all(plan: Any, watches: Sequence[Any], sweep: str, options: argparse.Namespace) -> int:
-    from goalward.bench.sweep.cluster import connected, outcomes
     from goalward.bench.sweep.state import Screen, last_words, table
 
     print(_told(watches, plan.resources, options.jobs), flush=True)
     left = {watch.trial: watch for watch in watches if watch.state != "finished"}
-    failed, screen = 0, Screen()
-
-    def say(line: str) -> None:
-        screen.clear()
-        print(line, flush=True)
-
+    screen = Screen()
     try:
-        with connected(options.address):
-            for watch in left.values():
-                watch.state = "waiting"
-            for ended in outcomes(list(left), plan.resources, sweep, options.jobs):
-                for trial, watch in left.items():
-                    if watch.state in ("waiting", "running"):
-                        _follow(watch, ended.get(trial), say)
-                screen.draw(watches)
+        if left:
+            _on_ray(plan, left, sweep, options, screen)
     except KeyboardInterrupt:
         screen.clear()
         print("goalward: stopped; the same command goes on", file=sys.stderr)
         return 130
     finally:
         screen.clear()
-    for watch in watches:
-        if watch.state == "failed":
-            failed += 1
-            print(f"goalward: {watch.log}: {last_words(watch.log)}", file=sys.stderr)
+    failed = [watch for watch in watches if watch.state == "failed"]
+    for watch in failed:
+        print(f"goalward: {watch.log}: {last_words(watch.log)}", file=sys.stderr)
     print("\n".join(table(watches)))
-    return min(failed, MOST)
+    return min(len(failed), MOST)
+
+
+def _on_ray(
+    plan: Any, left: dict[Any, Any], sweep: str, options: argparse.Namespace, screen: Any
+) -> None:
+    from goalward.bench.sweep.cluster import connected, outcomes
+
+    def say(line: str) -> None:
+        screen.clear()
+        print(line, flush=True)
+
+    with connected(options.address):
+        for watch in left.values():
+            watch.state = "waiting"
+        for ended in outcomes(list(left), plan.resources, sweep, options.jobs):
+            for trial, watch in left.items():
+                if watch.state in ("waiting", "running"):
+                    _follow(watch, ended.get(trial), say)
+            screen.draw(list(left.values()))
 
 
 def _follow(watch: Any, reason: str | None, say: Callable[[str], None]) -> None:

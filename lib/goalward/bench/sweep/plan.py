@@ -226,7 +226,7 @@ class _Options:
 
     def line(self, settings: Mapping[str, Any]) -> list[str]:
         """The arguments for settings."""
-        found = []
+        found: list[str] = []
         for key, value in settings.items():
             if not self.actions[key].option_strings:
                 found.insert(0, _text(value))
