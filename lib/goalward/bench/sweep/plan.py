@@ -110,12 +110,13 @@ def _plan(told: Mapping[str, Any]) -> Plan:
     out, command = told.get("out"), told.get("command")
     if not isinstance(out, str) or not out:
         raise Unknown('say where the trials\' folders go: out = "runs/NAME"')
-    if command not in COMMANDS:
-        raise Unknown(f'command is "{COMMANDS[0]}" or "{COMMANDS[1]}", not {command!r}')
+    parsers = _parsers()
+    if command not in parsers:
+        raise Unknown(f"command is {' or '.join(map(_toml, parsers))}, not {_toml(command)}")
     fixed, grid = _table(told, "fixed"), _table(told, "grid")
     if not grid:
         raise Unknown("[grid] is empty: list at least one setting in it, such as seed = [0, 1]")
-    options = _Options(command)
+    options = _Options(command, parsers[command])
     folder = Path(out).expanduser().absolute()
     return Plan(folder, _trials(options, folder, fixed, grid), _resources(told))
 
@@ -170,24 +171,13 @@ def name(settings: Mapping[str, Any]) -> str:
 
 
 class _Options:
-    """The options of a command, asked of its own parser.
+    """The options of a command, asked of its own parser."""
 
-    Args:
-        command: one of `COMMANDS`.
-    """
-
-    def __init__(self, command: str) -> None:
-        parsers: dict[str, _Parser] = {}
-
-        def add(name: str, *_: Any) -> _Parser:
-            parsers[f"bench {name}"] = parser = _Parser(add_help=False, allow_abbrev=False)
-            return parser
-
-        commands.register(add)
-        self.command, self.parser = command, parsers[command]
+    def __init__(self, command: str, parser: argparse.ArgumentParser) -> None:
+        self.command, self.parser = command, parser
         self.actions = {
             (action.option_strings or [action.dest])[-1].lstrip("-"): action
-            for action in self.parser._actions
+            for action in parser._actions
         }
         del self.actions["out"]
 
@@ -243,6 +233,18 @@ class _Options:
             Unknown: it complains.
         """
         return self.parser.parse_args([*self.line(settings), "--out=."])
+
+
+def _parsers() -> dict[str, argparse.ArgumentParser]:
+    """The commands that a sweep may run, and their parsers."""
+    parsers: dict[str, argparse.ArgumentParser] = {}
+
+    def add(name: str, *_: Any) -> argparse.ArgumentParser:
+        parsers[f"bench {name}"] = parser = _Parser(add_help=False, allow_abbrev=False)
+        return parser
+
+    commands.register(add)
+    return {command: parsers[command] for command in COMMANDS if command in parsers}
 
 
 class _Parser(argparse.ArgumentParser):

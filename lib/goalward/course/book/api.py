@@ -27,6 +27,7 @@ ROOMS = {
     "bench.offline": "Training on a data set at full size: settings, agents, checkpoints.",
     "bench.official": "Ours beside the authors' own code: parity, reference runs, speed.",
     "bench": "The commands of the benchmark.",
+    "bench.sweep": "Grids of runs, on this machine or a Ray cluster: nothing lost, nothing twice.",
     "course": "What a chapter touches while it runs: scale, figures, explorers, claims.",
     "course.run": "Executing chapters, recording what they measured, telling what is stale.",
     "course.assignments": "Handing out exercises, and grading what comes back.",
