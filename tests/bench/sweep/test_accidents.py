@@ -104,6 +104,10 @@ def parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
+def child(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+
 def starts(folder: Path) -> list[dict]:
     path = folder / "starts.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
@@ -160,23 +164,25 @@ def test_whatever_is_lost_each_trial_ends_once_as_if_nothing_had_been(
     def saved(folder: Path) -> Callable[[], bool]:
         return lambda: any(p.name.isdigit() for p in folder.glob("checkpoints/*"))
 
-    with (tmp_path / "driver.log").open("w") as log:
+    told = tmp_path / "told.txt"
+    with told.open("w") as log:
         driver = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         try:
             until(saved(first), "the first trial saves")
             os.kill(parent(starts(first)[-1]["keeper"]), signal.SIGKILL)
             until(saved(second), "the second trial saves")
+            os.kill(child(starts(second)[-1]["keeper"]), signal.SIGKILL)
+            until(begun(second, 2), "a trial that was killed itself is begun again")
             node = parent(parent(starts(second)[-1]["keeper"]))
             cluster.stdin.write(f"remove {node}\n")
             cluster.stdin.flush()
             assert cluster.stdout.readline() == "removed\n"
-            until(begun(second, 2), "the second trial is begun on another node")
+            until(begun(second, 3), "the second trial is begun on another node")
             until(begun(first, 2), "the first trial is begun again")
+            until(lambda: "begun again (2)" in told.read_text(), "the user is told")
         finally:
             driver.kill()
             driver.wait()
-    told = (tmp_path / "driver.log").read_text()
-    assert "begun again (1)" in told
     again = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert again.returncode == 1, again.stderr  # the one that can never be
 
