@@ -14,7 +14,7 @@ pytest.importorskip("orbax.checkpoint")
 from goalward import cli
 from goalward.bench.sweep import cluster, process
 from goalward.bench.sweep.plan import Trial
-from goalward.bench.sweep.process import FINISHED, LOG, STARTS, holding
+from goalward.bench.sweep.process import FINISHED, LOG, STARTS
 from goalward.course.run import doctor
 
 FILE = """
@@ -177,19 +177,19 @@ def test_the_status_is_what_a_shell_can_tell(
     assert cli.main(["sweep", file]) == 125
 
 
-def test_ctrl_c(
+def test_two_sweeps_and_ctrl_c(
     file: str, on_ray: Callable[[Outcomes], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     def outcomes(trials: Sequence[Trial], *_: object) -> Iterator[dict[Trial, str]]:
         yield {}
+        for more in ([], ["--trial", "1"]):  # meanwhile, in another terminal
+            status, line = complaint(capsys, file, *more)
+            assert status == 1
+            assert "another sweep is at work in" in line
         raise KeyboardInterrupt
 
     on_ray(outcomes)
     assert complaint(capsys, file) == (130, "goalward: stopped; the same command goes on")
-    with holding(Path("runs")):
-        status, line = complaint(capsys, file)
-    assert status == 1
-    assert "another sweep is at work in" in line
 
 
 def test_one_trial_without_ray(

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from goalward.bench.data.names import Unknown
@@ -83,6 +83,7 @@ def test_numbers_are_what_the_command_makes_of_them(tmp_path: Path) -> None:
 
 
 @given(SETTINGS, SETTINGS)
+@example({"a": "1,b=2"}, {"a": "1", "b": "2"})
 def test_names_tell_settings_apart(one: dict, other: dict) -> None:
     one, other = ({"method": "m", "env": "e", **settings} for settings in (one, other))
     same = {k: str(v) for k, v in one.items()} == {k: str(v) for k, v in other.items()}
