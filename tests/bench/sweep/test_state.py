@@ -58,9 +58,11 @@ def test_what_a_run_that_goes_on_has_dropped_is_forgotten(trial: Trial) -> None:
     assert watch.look().step == 60
 
 
-def test_steps_of_environments_where_a_run_counts_them(trial: Trial) -> None:
-    write(trial, {"step": 3, "env_steps": 100, "env_steps_per_second": [5e3, 5e3]})
-    write(trial, {"step": 3, "env_steps": 100, "success_any": [0.5, 1.0], "success": [9]})
+def test_a_run_that_learns_while_acting(trial: Trial) -> None:
+    """Its steps are those asked for, among which resets; speed and success are its own."""
+    write(trial, {"step": 100, "env_steps": [90, 91], "env_steps_per_second": 1e4})
+    write(trial, {"step": 100, "env_steps": [90, 91], "success_any": [0.5, 1.0], "success": [9]})
+    write(trial, {"step": 100, "updates_per_second": 3, "env_steps_per_second": 1e4})
     assert Watch(trial).look().row[1:4] == ("50%", "10,000 steps/s", "0.75")
 
 
@@ -77,7 +79,7 @@ def test_only_the_command_says_that_it_has_finished(trial: Trial) -> None:
 
 
 def test_more_steps_than_asked_for_are_all_of_them(trial: Trial) -> None:
-    write(trial, {"env_steps": 231})
+    write(trial, {"step": 231})
     assert Watch(trial).look().row[1] == "100%"
 
 

@@ -18,9 +18,10 @@ from goalward.bench.sweep.plan import Trial
 from goalward.bench.sweep.process import LOG, STARTS, finished
 
 HEAD = ("state", "progress", "speed", "success", "retries", "node", "log")
-STEPS = ("env_steps", "step")
-"""What a line of the metrics counts in, the first that it has."""
 SUCCESS = ("success_any", "success")
+"""What an evaluation is told by, the first that it has."""
+COUNTED = ("running", "waiting", "finished", "failed")
+"""The states that the last line of a screen counts."""
 SPEEDS = {"env_steps_per_second": "steps/s", "updates_per_second": "updates/s"}
 
 
@@ -84,10 +85,7 @@ class Watch:
             self.file = (status.st_ino, read)
 
     def _take(self, entry: dict[str, Any]) -> None:
-        for key in STEPS:
-            if key in entry:
-                self.step = int(np.max(entry[key]))
-                break
+        self.step = int(entry.get("step", self.step))
         self.seconds = float(entry.get("seconds", self.seconds))
         for key, unit in SPEEDS.items():
             if key in entry:
@@ -193,6 +191,3 @@ class Screen:
         if self.drawn:
             print(f"\x1b[{self.drawn}F\x1b[J", end="", file=sys.stderr, flush=True)
         self.drawn = 0
-
-
-COUNTED = ("running", "waiting", "finished", "failed")
