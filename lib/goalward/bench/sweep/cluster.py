@@ -92,7 +92,10 @@ def _probe(address: str) -> None:
         ) from None
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        raise Mendable(f"the Ray cluster at {address} cannot be joined ({lines[-1]}): {mend}")
+        raise Mendable(
+            f"the Ray cluster at {address} cannot be joined ({lines[-1]}): if it was started with "
+            f"a token, set RAY_AUTH_MODE=token here too; else {mend}"
+        )
 
 
 def check_room(resources: Resources, nodes: Sequence[Mapping[str, Any]]) -> None:
