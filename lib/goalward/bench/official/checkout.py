@@ -15,6 +15,7 @@ from goalward.bench.data.names import Mendable, Name, Unknown, parse
 from goalward.bench.offline.presets import METHODS
 from goalward.bench.offline.tuning import LAYERS
 from goalward.methods.hiql import HIQL
+from goalward.methods.sharsa import SHARSA
 
 OFFICIAL = {
     "gcbc": "gcbc",
@@ -26,12 +27,20 @@ OFFICIAL = {
     "temporal_distances": "cmd",
     "tmd": "tmd",
     "mqe": "mqe",
+    "sharsa": "sharsa",
 }
 """What the official code calls our methods."""
 
 _OGBENCH, _TMD = "seohongpark/ogbench", "vivekmyers/tmd-release"
-REPOSITORIES = {"temporal_distances": _TMD, "tmd": _TMD, "mqe": "WJ2003B/mqe-release"}
+REPOSITORIES = {
+    "temporal_distances": _TMD,
+    "tmd": _TMD,
+    "mqe": "WJ2003B/mqe-release",
+    "sharsa": "seohongpark/horizon-reduction",
+}
 """Where the official code is that is not the benchmark's: forks of it, by the methods' authors."""
+AT_ROOT = ("sharsa",)
+"""Methods whose official agents lie at the root of their repository, not in `impls`."""
 
 _SETTINGS = {
     "zeta": "zeta",
@@ -179,6 +188,18 @@ def official_settings(agent: Any, batch: int, width: int) -> dict[str, Any]:
             "low_actor_rep_grad": agent.low_level_represents,
         }
         return settings
+    if isinstance(agent, SHARSA):
+        targets = agent.value_goals
+        return settings | {
+            "subgoal_steps": agent.subgoal_steps,
+            "q_agg": agent.aggregate.__name__,
+            "num_samples": agent.candidates,
+            "flow_steps": agent.flow_steps,
+            "value_p_curgoal": targets.current,
+            "value_p_trajgoal": targets.trajectory,
+            "value_p_randomgoal": targets.random,
+            "value_geom_sample": targets.geometric,
+        }
     if isinstance(agent, MetricActorCritic):
         parts = agent.critic.components
         settings |= {"components": parts, "mrn_components": parts, "critic_batch_size": batch}
@@ -191,11 +212,13 @@ def official_settings(agent: Any, batch: int, width: int) -> dict[str, Any]:
 
 def impls_of(checkout: Path, method: str) -> Path:
     """The folder of the official agents, the method's among them."""
-    impls, repository = checkout / "impls", REPOSITORIES.get(method, _OGBENCH)
+    impls = checkout if method in AT_ROOT else checkout / "impls"
+    repository = REPOSITORIES.get(method, _OGBENCH)
     for file in ("agents/__init__.py", "utils/datasets.py", f"agents/{OFFICIAL[method]}.py"):
         if not (impls / file).is_file():
             raise Mendable(
-                f"{checkout} is no checkout of {method}'s official code (it has no impls/{file}): "
+                f"{checkout} is no checkout of {method}'s official code (it has no "
+                f"{(impls / file).relative_to(checkout)}): "
                 f"clone its repository, {repository}, and name that folder with --official"
             )
     return impls.resolve()

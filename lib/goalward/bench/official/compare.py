@@ -31,8 +31,8 @@ from goalward.bench.official.checkout import (
 )
 from goalward.bench.official.timers import Scanned, Stepwise, Timer
 from goalward.bench.offline.presets import Options, learner
-from goalward.bench.offline.train import device_name, write_whole
 from goalward.bench.offline.tuning import BATCH, WIDTH
+from goalward.bench.runs.files import device_name, write_whole
 from goalward.data.trajectories import Dataset
 from goalward.protocol import Learner
 from goalward.training.loop import state_shapes

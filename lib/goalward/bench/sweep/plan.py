@@ -244,7 +244,7 @@ def _parsers() -> dict[str, argparse.ArgumentParser]:
         return parser
 
     commands.register(add)
-    return {command: parsers[command] for command in COMMANDS if command in parsers}
+    return {command: parsers[command] for command in COMMANDS}
 
 
 class _Parser(argparse.ArgumentParser):
