@@ -23,6 +23,7 @@ from threading import Thread
 from typing import IO
 
 from goalward.bench.data.names import Mendable
+from goalward.bench.runs.files import write_whole
 from goalward.bench.sweep.plan import Resources, Trial
 
 LOG, STARTS, FINISHED, LOCK = "log.txt", "starts.jsonl", "finished.json", "sweep.lock"
@@ -165,9 +166,7 @@ def _keep(folder: Path, sweep: str, arguments: Sequence[str]) -> int:
         # Whoever of both lives holds the lock.
         status = subprocess.run(command, stdin=subprocess.DEVNULL, pass_fds=[lock.fileno()])
         if status.returncode == 0:
-            part = folder / f".{FINISHED}"
-            part.write_text(json.dumps(list(arguments)), encoding="utf-8")
-            os.replace(part, folder / FINISHED)
+            write_whole(folder / FINISHED, json.dumps(list(arguments)))
     return status.returncode if status.returncode >= 0 else KILLED - status.returncode
 
 
