@@ -95,6 +95,7 @@ def _native(model: mujoco.MjModel, substeps: int) -> Advance:
     # MuJoCo would put a body whose numbers are no numbers back to its start, and go on.
     model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
     threads = os.cpu_count() or 1
+    rest = np.concatenate([[0.0], model.qpos0, np.zeros(model.nv)])
     data = [mujoco.MjData(model) for _ in range(threads)]
 
     def steps(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -102,6 +103,8 @@ def _native(model: mujoco.MjModel, substeps: int) -> Advance:
         flat = [np.asarray(a, np.float64).reshape(-1, a.shape[-1]) for a in arrays]
         qpos, qvel, warmstart, control = flat
         start = np.concatenate([np.zeros((len(qpos), 1)), qpos, qvel], axis=1)
+        lost = ~np.isfinite(start).all(axis=1)
+        start[lost] = rest
         path, _ = rollout.rollout(
             model,
             data[: min(threads, len(qpos))],
@@ -112,6 +115,7 @@ def _native(model: mujoco.MjModel, substeps: int) -> Advance:
         )
         path = np.concatenate([start[:, None], path], axis=1)[..., 1:]
         path = np.where(np.abs(path) < BLOWN, path, np.nan)
+        path[lost] = np.nan
         velocities = path[..., model.nq :]
         last = (velocities[:, -1] - velocities[:, -2]) / model.opt.timestep
         after = (path[:, -1, : model.nq], velocities[:, -1], last)
