@@ -55,6 +55,8 @@ def prepare(
     spec.option.solver = mujoco.mjtSolver.mjSOL_NEWTON
     # With fewer, an ant at random actions flies off or becomes NaN within a hundred steps.
     spec.option.iterations, spec.option.ls_iterations = 4, 8
+    # Fewer links, less to compile.
+    spec.compiler.fusestatic = True
     spec.worldbody.add_camera(name="above", pos=above)
     body = spec.worldbody.add_body(name=MARKER, mocap=True)
     body.add_geom(

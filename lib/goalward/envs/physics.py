@@ -6,8 +6,10 @@ All three take and return the same few numbers, a body at a time, and are vmappe
 import copy
 import importlib.metadata
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -82,12 +84,34 @@ def _mjx(model: mujoco.MjModel, substeps: int, kind: str) -> Advance:
             # Only these three go on: the rest of `Data` follows from them.
             qpos, qvel, warmstart = now
             data = blank.replace(qpos=qpos, qvel=qvel, qacc_warmstart=warmstart, ctrl=control)
-            data = mjx.step(physics, data)
+            with _links_apart():
+                data = mjx.step(physics, data)
             return (data.qpos, data.qvel, data.qacc_warmstart), None
 
         return jax.lax.scan(step, (qpos, qvel, warmstart), None, length=substeps)[0]
 
     return run
+
+
+@contextmanager
+def _links_apart() -> Iterator[None]:
+    """A barrier after each link of a chain, while MJX is traced.
+
+    XLA for CPUs would compute each link anew for everything that hangs on it, in loops within
+    loops: a second for one pose of an arm of ten links, which now takes under a millisecond.
+    """
+    from mujoco.mjx._src import scan
+
+    tree = scan.body_tree
+
+    def apart(model: Any, f: Callable[..., Any], *rest: Any, **options: Any) -> Any:
+        return tree(model, lambda *x: jax.lax.optimization_barrier(f(*x)), *rest, **options)
+
+    scan.body_tree = apart
+    try:
+        yield
+    finally:
+        scan.body_tree = tree
 
 
 def _native(model: mujoco.MjModel, substeps: int) -> Advance:
