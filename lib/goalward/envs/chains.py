@@ -4,6 +4,7 @@ A reset then needs no physics, and the point's velocity is this function's deriv
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -72,10 +73,10 @@ def _fixed(quat: np.ndarray, offset: np.ndarray) -> Callable[[Array, Array], Arr
     matrix = np.zeros(9)
     mujoco.mju_quat2Mat(matrix, quat)
     turn, shift = matrix.reshape(3, 3).astype(np.float32), np.asarray(offset, np.float32)
-    return lambda qpos, point: turn @ point + shift
+    return lambda qpos, point: jnp.asarray(turn @ point + shift)
 
 
-def _turn(axis: Array, angle: Array, vector: Array) -> Array:
+def _turn(axis: Any, angle: Array, vector: Array) -> Array:
     """Rodrigues' formula: a vector turned about an axis of length 1."""
     along = axis * jnp.dot(axis, vector)
     return along + jnp.cos(angle) * (vector - along) + jnp.sin(angle) * jnp.cross(axis, vector)

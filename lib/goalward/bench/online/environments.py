@@ -5,6 +5,7 @@ import importlib.util
 import re
 import sys
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,12 @@ SHOWN = ("observation", "goal", "reward", "success", "terminated", "truncated")
 """What its states have."""
 
 
+@cache
 def point_maze() -> PointMaze:
-    """Five by five cells with a wall of three; from a corner to anywhere."""
+    """Five by five cells with a wall of three; from a corner to anywhere.
+
+    Always the same object, so that what was compiled for it is used again.
+    """
     grid = Grid.parse(".....\n..#..\n..#..\n..#..\n.....")
     return PointMaze(grid, speed=0.2, horizon=100, start_cell=grid.index(4, 0))
 
@@ -126,8 +131,8 @@ def check(env: Any, name: str) -> None:
             raise Unknown(
                 f"{name}: {attribute} has the shape {getattr(state, attribute).shape}, not {shape}"
             )
-    told = lambda tree: [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(tree)]  # noqa: E731
-    if told(state) != told(after):
+    shapes = [[(x.shape, x.dtype) for x in jax.tree.leaves(tree)] for tree in (state, after)]
+    if shapes[0] != shapes[1]:
         raise Unknown(f"{name}: a state has other shapes or types after a step than after a reset")
 
 

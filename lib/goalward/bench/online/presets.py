@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from typing import Any
 
 import flax.linen as nn
+from jaxtyping import Array
 
 from goalward.baselines.sac_her import SACHER
 from goalward.baselines.td3_her import TD3HER, Within
@@ -19,8 +20,9 @@ from goalward.bench.data.names import Unknown
 from goalward.bench.online.settings import Settings
 from goalward.losses.contrastive import info_nce, symmetric_info_nce
 from goalward.losses.logistic import all_pairs_nce
+from goalward.losses.preferences import dpo, forward_backward, ipo, sppo
 from goalward.methods.contrastive_rl import ContrastiveRL
-from goalward.nets.critics import InnerProductCritic
+from goalward.nets.energies import ENERGIES, EnergyCritic
 from goalward.nets.mlp import MLP
 from goalward.nets.normalized import GoalValue
 from goalward.nets.policies import TanhGaussianPolicy
@@ -35,14 +37,20 @@ UNIFORM = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 """Initial weights; one object, so that equal agents compare equal and share compiled code."""
 
 
-ENERGIES: dict[str, Callable[[nn.Module, nn.Module], nn.Module]] = {
-    "dot": InnerProductCritic,
-}
-"""How two encodings are compared; the first is what is taken if none is asked for."""
+def backward_info_nce(logits: Array) -> Array:
+    """Each future tells its own state and action from the others."""
+    return info_nce(logits, axis=0)
+
+
 LOSSES: dict[str, Callable[..., Any]] = {
     "symmetric": symmetric_info_nce,
     "forward": info_nce,
+    "backward": backward_info_nce,
     "logistic": all_pairs_nce,
+    "dpo": dpo,
+    "ipo": ipo,
+    "sppo": sppo,
+    "forward_backward": forward_backward,
 }
 """What trains them; the first is what is taken if none is asked for."""
 
@@ -63,10 +71,13 @@ def _policy(settings: Settings, env: GoalEnvironment, **told: Any) -> TanhGaussi
 
 
 def _contrastive_rl(settings: Settings, env: GoalEnvironment) -> Agent:
-    energy = _of("energy", settings.energy, ENERGIES)
     layers = (*(settings.width,) * settings.depth, ENCODING)
     return ContrastiveRL(
-        critic=energy(MLP(layers, kernel_init=UNIFORM), MLP(layers, kernel_init=UNIFORM)),
+        critic=EnergyCritic(
+            MLP(layers, kernel_init=UNIFORM),
+            MLP(layers, kernel_init=UNIFORM),
+            energy=_of("energy", settings.energy, ENERGIES),
+        ),
         actor=_policy(settings, env, log_std_range=(-5.0, 2.0)),
         contrast=_of("loss", settings.loss, LOSSES),
         partition_penalty=PENALTY if settings.penalty is None else settings.penalty,

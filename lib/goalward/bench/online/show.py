@@ -6,6 +6,7 @@ from above: the first two numbers of the goal, the way there, and walls where th
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import fields
 from functools import partial
@@ -66,6 +67,8 @@ def show(
         Unknown: there is no such learner or no goal to show.
     """
     settings = read(run)
+    if not _screen():
+        os.environ.setdefault("MUJOCO_GL", "egl")  # which MuJoCo reads when it is imported
     if goals < 1:
         raise Unknown(f"--goals must be at least 1, not {goals}")
     if not 0 <= learner < settings.seeds:
@@ -76,7 +79,7 @@ def show(
     with locked(run):
         checkpoints = Checkpoints(run / "checkpoints", settings.keep, say, "step")
         try:
-            found = checkpoints.restore(made.kept(made.shapes))
+            found = made.read(checkpoints)
         finally:
             checkpoints.manager.close()
     if found is None:
@@ -84,7 +87,7 @@ def show(
     step, states = found
     acting = jax.tree.map(lambda leaf: leaf[learner], states.learner)
     keys = jax.random.split(jax.random.key(made.probe.seed), made.probe.episodes)[:goals]
-    episodes = jax.device_get(episode(made.agent, made.env, acting, keys))
+    episodes = episode(made.agent, made.env, acting, keys)
     number = len(keys)
     reached = int(episodes.success[:, 1:].any(axis=1).sum())
     say(f"the learner of seed {learner} after step {step}: {reached} of {number} goals reached")
@@ -138,9 +141,11 @@ def episode(agent: Agent, env: GoalEnvironment, learner: Any, keys: Key) -> Any:
 def _drawing(env: GoalEnvironment, episodes: Any, above: bool, say: Callable[[str], Any]) -> Draw:
     if above or not hasattr(env, "posed"):
         return partial(from_above, env, bounds(env, episodes))
-    os.environ.setdefault("MUJOCO_GL", "egl")
     import mujoco
 
+    if mujoco.GLContext.__module__ == "mujoco.glfw" and not _screen():
+        say("MuJoCo was told of no way to draw without a screen (MUJOCO_GL=egl): drawn from above")
+        return partial(from_above, env, bounds(env, episodes))
     try:
         renderer = mujoco.Renderer(env.model, SIDE, SIDE)  # type: ignore[attr-defined]
     except Exception as error:  # each way to a screen fails in its own way
@@ -153,6 +158,10 @@ def _drawing(env: GoalEnvironment, episodes: Any, above: bool, say: Callable[[st
         return np.asarray(renderer.render())
 
     return rendered
+
+
+def _screen() -> bool:
+    return sys.platform != "linux" or "DISPLAY" in os.environ
 
 
 def bounds(env: GoalEnvironment, episodes: Any) -> np.ndarray:

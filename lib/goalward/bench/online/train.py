@@ -21,9 +21,10 @@ import numpy as np
 from goalward.bench.data.names import Mendable
 from goalward.bench.online import environments, memory, presets
 from goalward.bench.online.settings import FREE, Settings
+from goalward.bench.runs.checkpoints import Checkpoints
 from goalward.bench.runs.folder import Part, RunFolder, notes, passed
 from goalward.evaluation.goal_reaching import GoalReaching
-from goalward.protocol import Metrics
+from goalward.protocol import Key, Metrics
 from goalward.training.online import OnlineState, fresh_states, train
 
 PACKAGES = ("jax", "flax", "optax", "numpy", "mujoco", "mujoco-mjx", "warp-lang")
@@ -54,9 +55,8 @@ class Run:
         self.sizes = settings.sizes
         self.probe = GoalReaching(self.env, self.agent, settings.eval_episodes)
         self.key = jax.random.key(settings.seed)
-        self.shapes = jax.eval_shape(
-            partial(fresh_states, self.agent, self.env, self.sizes, seeds=settings.seeds), self.key
-        )
+        # The environments' own class may refuse what is not an array: their leaves are enough.
+        self.shapes = jax.eval_shape(lambda key: self.plain(self._fresh(key)), self.key)
         self.config = {
             **asdict(settings),
             "environment": environments.describe(self.env, settings.env),
@@ -65,6 +65,13 @@ class Run:
         self.rounds = -(-settings.steps // self.sizes.per_round)
         self.round = 0
         self.measured: dict[str, np.ndarray] = {}
+
+    def _fresh(self, key: Key) -> OnlineState:
+        states: OnlineState = fresh_states(
+            self.agent, self.env, self.sizes, key, self.settings.seeds
+        )
+        self.structure = jax.tree.structure(states.blocks.envs)
+        return states
 
     @property
     def step(self) -> int:
@@ -88,7 +95,7 @@ class Run:
                 f"and {sizes.updates:,} updates; updates to data {wanted.ratio}"
             )
             self.say(memory.announced(wanted, self.shapes.blocks.replay))
-            states = self._resume(bar)
+            states = self._resume()
             bar.reset(total=self.rounds * sizes.per_round)
             bar.initial = bar.n = self.step  # not of this command's making: no part of its speed
             try:
@@ -124,7 +131,7 @@ class Run:
                 told["success"] = f"{self.measured['success_any'].mean():.2f}"
             bar.set_postfix(told)
             if last or passed(wanted.checkpoint_every, before, self.step):
-                self.folder.checkpoints.save(self.step, self.kept(states))
+                self.folder.checkpoints.save(self.step, self.kept(self.plain(states)))
 
     def _train(self, states: OnlineState, bar: Part) -> tuple[OnlineState, dict[str, Any]]:
         try:
@@ -168,19 +175,32 @@ class Run:
             f"take other --physics; {self.folder.last_checkpoint}"
         )
 
-    def kept(self, states: OnlineState) -> OnlineState:
-        """What a checkpoint holds of the states, or of their shapes."""
-        if not self.settings.light_checkpoints:
-            return states
-        return states.replace(blocks=states.blocks.replace(replay=()))  # type: ignore
+    def plain(self, states: OnlineState) -> OnlineState:
+        """The states with the leaves of the environments' in place of their own class."""
+        envs = tuple(jax.tree.leaves(states.blocks.envs))
+        return states.replace(blocks=states.blocks.replace(envs=envs))  # type: ignore
 
-    def _resume(self, bar: Any) -> OnlineState:
+    def kept(self, plain: OnlineState) -> OnlineState:
+        """What a checkpoint holds of plain states, or of their shapes."""
+        if not self.settings.light_checkpoints:
+            return plain
+        return plain.replace(blocks=plain.blocks.replace(replay=()))  # type: ignore
+
+    def read(self, checkpoints: Checkpoints) -> tuple[int, OnlineState] | None:
+        """The newest good checkpoint: its step and its states, light ones without a buffer."""
+        found = checkpoints.restore(self.kept(self.shapes))
+        if found is None:
+            return None
+        step, plain = found
+        envs = jax.tree.unflatten(self.structure, plain.blocks.envs)
+        return step, plain.replace(blocks=plain.blocks.replace(envs=envs))
+
+    def _resume(self) -> OnlineState:
         """The states to go on from; what was logged after them is dropped."""
-        fresh = partial(fresh_states, self.agent, self.env, self.sizes, self.key)
-        found = self.folder.checkpoints.restore(self.kept(self.shapes))
+        found = self.read(self.folder.checkpoints)
         states: OnlineState
         if found is None:
-            step, states = 0, fresh(self.settings.seeds)
+            step, states = 0, self._fresh(self.key)
         else:
             step, states = found
         self.round = step // self.sizes.per_round
@@ -195,7 +215,7 @@ class Run:
         if found is not None:
             self.say(f"going on from the checkpoint of step {step}")
             if self.settings.light_checkpoints:
-                states = self._refilled(states, fresh(self.settings.seeds).blocks.replay)
+                states = self._refilled(states, self._fresh(self.key).blocks.replay)
         return states
 
     def _refilled(self, states: OnlineState, empty: Any) -> OnlineState:
@@ -226,9 +246,9 @@ def compiling() -> Iterator[list[float]]:
     """The seconds of each compilation that happens meanwhile."""
     found: list[float] = []
 
-    def listen(event: str, seconds: float, **_: Any) -> None:
+    def listen(event: str, duration_secs: float, **_: str | int) -> None:
         if event.endswith(COMPILING):
-            found.append(seconds)
+            found.append(duration_secs)
 
     jax.monitoring.register_event_duration_secs_listener(listen)
     try:

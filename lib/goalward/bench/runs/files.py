@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import jax
-
 from goalward.bench.data.names import Mendable
 
 
@@ -36,5 +34,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 def device_name() -> str:
     """The device that JAX computes on, and its kind."""
+    import jax
+
     device = jax.devices()[0]
     return f"{device.platform} ({device.device_kind})"

@@ -29,6 +29,7 @@ ROOMS = {
     "bench.online": "Learning while acting at full size: bodies, agents, films of what they do.",
     "bench.official": "Ours beside the authors' own code: parity, reference runs, speed.",
     "bench": "The commands of the benchmark.",
+    "bench.sweep": "Grids of runs, on this machine or a Ray cluster: nothing lost, nothing twice.",
     "course": "What a chapter touches while it runs: scale, figures, explorers, claims.",
     "course.run": "Executing chapters, recording what they measured, telling what is stale.",
     "course.assignments": "Handing out exercises, and grading what comes back.",
