@@ -148,27 +148,20 @@ def all_distances(states, actions):
 
 
 # %%
-def greedy(pairs):
-    """The actions of least distance, equally good ones with the same probability."""
-    best = pairs.min(axis=1, keepdims=True)
-    chosen = (pairs == best) | (pairs <= best + 1e-9)
-    return np.swapaxes(chosen / chosen.sum(axis=1, keepdims=True), 1, 2)
-
-
 def success(pairs):
-    return tmd.arrival(P, greedy(pairs), gamma)[elsewhere].mean()
+    return tmd.arrival(P, quasimetrics.greedy(pairs), gamma)[elsewhere].mean()
 
 
 _, exact_pairs = states_and_pairs(tmd.optimal_distance(P, gamma))
 best, aimless_success = success(exact_pairs), success(np.zeros_like(exact_pairs))
-good_moves = greedy(exact_pairs) > 0
+good_moves = quasimetrics.greedy(exact_pairs) > 0
 
 
 def judge(states, pairs):
     """Error, error after the best rescaling, success, share of best moves."""
     d = np.minimum(states, 60.0)[elsewhere]
     scale = (d @ exact[elsewhere]) / (d @ d)
-    right = (greedy(pairs) * good_moves).sum(axis=2)[elsewhere].mean()
+    right = (quasimetrics.greedy(pairs) * good_moves).sum(axis=2)[elsewhere].mean()
     return (
         np.abs(d - exact[elsewhere]).mean(),
         np.abs(scale * d - exact[elsewhere]).mean(),
@@ -295,7 +288,9 @@ def averaged(n):
         walks = mdp.sample_trajectories(P, aimless, rng, max(size.walks), horizon)
         walked = tmd.count(*(x[:n] for x in walks), n_states, MOVES)
         d, pairs = states_and_pairs(tmd.shortest_paths(walked.P, gamma))
-        found.append([success(walked.P @ d), (greedy(pairs) > 0).sum(axis=2).mean()])
+        found.append(
+            [success(walked.P @ d), (quasimetrics.greedy(pairs) > 0).sum(axis=2).mean()]
+        )
     return np.transpose(found)
 
 

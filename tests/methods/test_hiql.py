@@ -122,7 +122,15 @@ def test_the_low_level_trains_the_representation_if_told():
     state = random_state(AGENT, BATCH)
     batch, target = double(BATCH), double(state.target_params)
     agent = replace(AGENT, low_level_represents=True)
-    gradient = jax.jit(jax.grad(agent.extract))(state.params, BATCH)
+
+    @jax.jit
+    def slopes(params):
+        rows = BATCH.state, BATCH.next_state, BATCH.goal
+        held = jax.grad(lambda p: agent.advantage(p, *rows).sum())(params)
+        return jax.grad(agent.extract)(params, BATCH), held
+
+    gradient, held = slopes(state.params)
+    assert not any(map(np.any, jax.tree.leaves(held)))
     low = lambda params, held: by_hand(params, held, target, batch, True)[1]  # noqa: E731
     check_gradient(low, state.params, gradient, ["representation", "actor"])
     assert not any(map(np.any, jax.tree.leaves(gradient["value"])))
