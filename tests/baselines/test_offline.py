@@ -27,7 +27,7 @@ from offline_oracles import (
     random_batch,
     random_state,
 )
-from offline_walks import ANYWHERE, SHARED, WALKER, WIDTHS, check_it_walks_where_it_is_told, walks
+from offline_walks import ANYWHERE, SHARED, WALKER, WIDTHS, check_it_walks_where_it_is_told
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 BATCH = random_batch()
@@ -133,11 +133,14 @@ def test_images_and_a_few_actions():
 
 
 def test_the_batch_is_that_of_the_mixtures():
-    agent = OfflineGCBC(**WALKER, value_goals=ANYWHERE, tail="renormalise", goal_entries=(0,))
+    rows = np.arange(60, dtype=np.float32)
+    seen = np.stack([rows, 100 + rows], axis=-1).reshape(5, 12, 2)
+    data, mine = trajectories.from_trajectories(seen, seen), GoalMixture(trajectory=1.0)
+    agent = OfflineGCBC(**WALKER, value_goals=mine, tail="renormalise", goal_entries=(1,))
 
     @jax.jit
     def both(key):
-        told = ANYWHERE, agent.actor_goals, "renormalise", (0,)
-        return agent.batch(walks(), key), goal_batch(walks(), key, 64, 0.9, *told)
+        told = mine, agent.actor_goals, "renormalise", (1,)
+        return agent.batch(data, key), goal_batch(data, key, 64, 0.9, *told)
 
     jax.tree.map(np.testing.assert_array_equal, *both(jax.random.key(3)))
