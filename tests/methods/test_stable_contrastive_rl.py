@@ -224,7 +224,8 @@ def test_imitation_is_told_the_goal_that_was_reached(state, crop):
         by_hand = -0.6 * jnp.mean(jnp.min(logits, axis=0)) - 0.4 * jnp.mean(recorded)
         return agent.extract(params, batch, key), by_hand
 
-    got, expected = both(state.params)
+    steep = jax.tree.map(lambda leaf: 4 * np.asarray(leaf), state.params["critic"])
+    got, expected = both(state.params | {"critic": steep})  # so the action drawn is seen
     assert float(got) == pytest.approx(float(expected), rel=1e-4)
 
 
