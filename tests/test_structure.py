@@ -18,7 +18,13 @@ ROOT = Path(__file__).parents[1]
 LIBRARY = ROOT / "lib" / "goalward"
 CORE = {"goalward", "numpy", "jax", "flax", "optax", "jaxtyping", "tqdm"}
 NOT_CORE = {"bench", "course", "cli.py"}
-ADAPTERS = {"envs/reacher.py": {"mujoco"}}
+ADAPTERS = {
+    "envs/reacher.py": {"mujoco"},
+    "envs/chains.py": {"mujoco"},
+    "envs/physics.py": {"mujoco"},
+    "envs/body.py": {"mujoco"},
+    "envs/bodies.py": {"mujoco", "gymnasium", "ogbench"},
+}
 """Files of the core that stand for another package, imported only by who uses it."""
 
 

@@ -149,6 +149,9 @@ def _parser() -> argparse.ArgumentParser:
         return add_to_bench(name, partial(_bench, run), *told)
 
     commands.register(add_bench)
+    from goalward.bench.sweep.commands import register as register_sweep
+
+    register_sweep(lambda name, run, *told: add(name, partial(_bench, run), *told), _need)
     return parser
 
 

@@ -65,12 +65,12 @@ class Learner(Protocol):
 
 
 @runtime_checkable
-class Agent(Learner, Protocol):
-    """A learner that also acts."""
+class Actor(Protocol):
+    """Something that acts, as its state says."""
 
     def act(
         self,
-        state: LearnerState,
+        state: Any,
         observation: Array,
         goal: Array,
         carry: PyTree,
@@ -81,6 +81,11 @@ class Agent(Learner, Protocol):
 
         Temperature 0 is greedy.
         """
+
+
+@runtime_checkable
+class Agent(Learner, Actor, Protocol):
+    """A learner that also acts."""
 
 
 @runtime_checkable
@@ -104,6 +109,34 @@ class Environment(Protocol):
 
     def step(self, state: Any, action: Array, key: Key) -> Any:
         """The state one time step later."""
+
+
+@runtime_checkable
+class GoalEnvironment(Environment, Protocol):
+    """An environment whose goals are some entries of an observation, to be reached in a ball.
+
+    Attributes:
+        observation_size: how many numbers an observation has.
+        action_size: how many numbers an action has; each lies in [-1, 1].
+        goal_entries: which entries of an observation are compared with the goal.
+        reach: success is a Euclidean distance of at most this.
+        horizon: steps until an episode is truncated.
+    """
+
+    @property
+    def observation_size(self) -> int: ...
+
+    @property
+    def action_size(self) -> int: ...
+
+    @property
+    def goal_entries(self) -> tuple[int, ...]: ...
+
+    @property
+    def reach(self) -> float: ...
+
+    @property
+    def horizon(self) -> int: ...
 
 
 def check_discount(gamma: float | Array) -> None:

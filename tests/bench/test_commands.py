@@ -21,6 +21,7 @@ TINY = [
     *("--seeds=2", "--batch=32", "--width=16", "--log-every=10"),
     *("--eval-every=10", "--eval-episodes=1", "--checkpoint-every=10"),
 ]
+ONLINE = ["online", "contrastive_rl", "--env", "point-maze", "--out", "r"]
 
 
 def complaint(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str]:
@@ -33,7 +34,7 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[i
     return status, line
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["collect"], ["compare"]])
+@pytest.mark.parametrize("command", [[], ["train"], ["collect"], ["compare"], ["online"], ["show"]])
 def test_help_has_an_example_that_parses(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -125,6 +126,13 @@ def test_one_seed_has_no_spread(
             "there is no file no.npz",
         ),
         (["collect", "--env", "antmaze-giant-stitch-v0", "--out", "r"], 2, "expert"),
+        ([*ONLINE, "--steps", "1e3", "--energy", "cos"], 2, "did you mean cosine"),
+        ([*ONLINE, "--steps", "1e3", "--loss", "simmetric"], 2, "did you mean symmetric"),
+        ([*ONLINE, "--steps", "1.5"], 2, "invalid int value: '1.5'"),
+        ([*ONLINE, "--steps", "1e3", "--capacity", "100"], 2, "take at least 15872"),
+        ([*ONLINE[:3], "maze", *ONLINE[4:], "--steps", "9"], 2, "did you mean point-maze"),
+        ([*ONLINE[:3], "no.py:Body", *ONLINE[4:], "--steps", "9"], 1, "there is no file no.py"),
+        (["show", "r"], 1, "holds no run"),
         (["collect", "--env", NAME, "--out", "r", "--episodes", "0"], 2, "at least 1"),
         (["collect", "--env", NAME, "--out", "r", "--seed", str(2**32)], 2, "--seed is at least 0"),
         (

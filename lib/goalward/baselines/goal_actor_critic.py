@@ -12,11 +12,12 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PyTree, Shaped
 
-from goalward.data.goals import HindsightTransitions, hindsight_transitions, mix_goals
+from goalward.data.goals import HindsightTransitions, hindsight_transitions, partly_commanded
 from goalward.data.trajectories import Dataset
 from goalward.losses.policy import ActorLoss, max_q
 from goalward.protocol import (
     ADAM,
+    Batch,
     Key,
     LearnerState,
     Metrics,
@@ -80,9 +81,7 @@ class GoalActor:
         """What a subclass minimises."""
         raise NotImplementedError
 
-    def update(
-        self, state: LearnerState, batch: HindsightTransitions, key: Key
-    ) -> tuple[LearnerState, Metrics]:
+    def update(self, state: LearnerState, batch: Batch, key: Key) -> tuple[LearnerState, Metrics]:
         """One gradient step and one step of the target."""
         return gradient_step(self.loss, state, batch, key, self.transform, self.tau)
 
@@ -127,7 +126,10 @@ class GoalActorCritic(GoalActor):
         actor_loss: how the policy follows the critic, see `goalward.losses.policy`.
         bc: weight of imitating the recorded actions.
         entropy: weight of the policy's entropy.
-        random_goals: share of the goals that the actor trains on, and that are not its own future.
+        target_entropy: the entropy, in nats, that a learned weight holds the policy to, in place
+            of the constant `entropy` (Haarnoja et al. 2018, eq. 18).
+        random_goals: share of the goals that the actor trains on, and that are not its own future:
+            the commanded ones where the data know them, else random ones.
     """
 
     critic: nn.Module
@@ -136,6 +138,7 @@ class GoalActorCritic(GoalActor):
     actor_loss: ActorLoss = max_q
     bc: float = 0.05
     entropy: float = 0.0
+    target_entropy: float | None = None
     random_goals: float = 0.5
 
     def __post_init__(self) -> None:
@@ -150,7 +153,10 @@ class GoalActorCritic(GoalActor):
         critic = jax.vmap(lambda k: self.critic.init(k, anchor, example.goal))(
             jax.random.split(key_critic, self.ensemble)
         )
-        return super().init_params(key_actor, example) | {"critic": critic}
+        params = super().init_params(key_actor, example) | {"critic": critic}
+        if self.target_entropy is None:
+            return params
+        return params | {"log_entropy_weight": jnp.zeros(())}
 
     def loss(
         self, params: Params, state: LearnerState, batch: HindsightTransitions, key: Key
@@ -170,12 +176,27 @@ class GoalActorCritic(GoalActor):
         raise NotImplementedError
 
     def extract(self, params: Params, batch: HindsightTransitions, key: Key) -> Float[Array, ""]:
-        """The actor's loss, on reached and on random goals."""
-        goal = mix_goals(batch.goal, self.random_goals)
+        r"""The actor's loss, on reached and on other goals, and that of a learned entropy weight.
+
+        The weight $\eta$ rises while the entropy is below its target: its loss is
+        $\eta\,\mathrm{sg}(-\mathbb E\log\pi(a \mid s, g) - \bar H)$.
+        """
+        goal = partly_commanded(batch, self.random_goals)
         action, log_prob = self.propose(params, batch.state, goal, key)
-        q = self.value(jax.lax.stop_gradient(params), batch.state, action, goal)
-        data_log_prob = self.data_log_prob(params, batch)
-        return self.actor_loss(q, log_prob, data_log_prob, self.bc, self.entropy)
+        held = jax.lax.stop_gradient(params)
+        q = self.value(held, batch.state, action, goal)
+        data_log_prob = self.data_log_prob(params, batch) if self.bc else jnp.zeros_like(log_prob)
+        loss = self.actor_loss(q, log_prob, data_log_prob, self.bc, self.entropy_weight(held))
+        if self.target_entropy is None:
+            return loss
+        surplus = -jnp.mean(jax.lax.stop_gradient(log_prob)) - self.target_entropy
+        return loss + self.entropy_weight(params) * surplus
+
+    def entropy_weight(self, params: Params) -> Float[Array, ""] | float:
+        """The weight of the policy's entropy, learned or constant."""
+        if self.target_entropy is None:
+            return self.entropy
+        return jnp.exp(params["log_entropy_weight"])
 
     def scores(
         self,

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from goalward.baselines.goal_actor_critic import GoalActorCritic
-from goalward.data.goals import HindsightTransitions, mix_goals
+from goalward.data.goals import HindsightTransitions, partly_commanded
 from goalward.protocol import Key, LearnerState, Params
 
 
@@ -49,7 +49,7 @@ class TD3HER(GoalActorCritic):
     ) -> Float[Array, ""]:
         r"""$(Q(s,a,g) - r - \gamma(1-r)\min\bar Q(s',a',g))^2$ with $a' \approx \bar\pi(s', g)$."""
         key_action, key_noise = jax.random.split(key)
-        goal = mix_goals(batch.goal, self.random_goals)
+        goal = partly_commanded(batch, self.random_goals)
         target = state.target_params
         next_action, _ = self.propose(target, batch.next_state, goal, key_action, 0.0)
         if self.actions is None:
@@ -58,6 +58,7 @@ class TD3HER(GoalActorCritic):
             next_action = jnp.clip(next_action + jnp.clip(noise, -limit, limit), -1, 1)
         reward = self.reached(batch.next_goal, goal)
         later = jnp.clip(self.value(target, batch.next_state, next_action, goal), 0, 1)
+        later = later if batch.terminated is None else later * ~batch.terminated
         wanted = jax.lax.stop_gradient(reward + self.gamma * (1 - reward) * later)
         error = self.scores(params, batch.state, batch.action, goal) - wanted
         return jnp.mean(error**2)

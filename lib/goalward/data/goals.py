@@ -71,6 +71,10 @@ class HindsightTransitions:
     """The next state, seen as a goal."""
     goal: Items
     """A state from later in the trajectory, seen as a goal."""
+    commanded: Items = struct.field(default=None, kw_only=True)
+    """The goal that the actor was told; None where the data do not say."""
+    terminated: Items = struct.field(default=None, kw_only=True)
+    """Whether the episode ended for good in the next state; None where none does."""
 
 
 def goal_transitions(data: Dataset, key: Key, batch: int) -> GoalTransitions:
@@ -129,7 +133,8 @@ def hindsight_transitions(
         goal_entries: which entries of an observation make a goal; all of them if left out.
     """
     now, future = sampling.future_pairs(data, key, batch, gamma, tail)
-    next_state = take(data.observations, now + 1)
+    following = data.later(now, 1)
+    next_state = take(data.observations, following)
     goal = take(data.observations, future)
     if goal_entries is None:
         next_goal = next_state
@@ -141,6 +146,8 @@ def hindsight_transitions(
         next_state=next_state,
         next_goal=next_goal,
         goal=goal,
+        commanded=None if data.commanded is None else take(data.commanded, now),
+        terminated=None if data.fallen is None else take(data.fallen, following),
     )
 
 
@@ -151,6 +158,17 @@ def mix_goals(goal: Shaped[Array, "batch *item"], share: float) -> Shaped[Array,
     """
     moved = round(share * len(goal))
     return jnp.concatenate([jnp.roll(goal, 1, axis=0)[:moved], goal[moved:]])
+
+
+def partly_commanded(batch: HindsightTransitions, share: float) -> Shaped[Array, "batch *item"]:
+    """The batch's goals, of which the first `share` of the rows are not their own futures.
+
+    They are the goals that were commanded, or random ones where the data do not say.
+    """
+    if batch.commanded is None:
+        return mix_goals(batch.goal, share)
+    kept = round(share * len(batch.goal))
+    return jnp.concatenate([batch.commanded[:kept], batch.goal[kept:]])
 
 
 def take(

@@ -73,7 +73,7 @@ def uniform_anchors(data: Dataset, key: Key, batch: int) -> Indices:
 def transitions(data: Dataset, key: Key, batch: int) -> tuple[Indices, Indices]:
     """Rows of uniformly drawn states and of the states right after them."""
     anchors = uniform_anchors(data, key, batch)
-    return anchors, anchors + 1
+    return anchors, data.later(anchors, 1)
 
 
 def future_pairs(
@@ -92,7 +92,7 @@ def future_pairs(
     anchor_key, offset_key = jax.random.split(key)
     anchors = uniform_anchors(data, anchor_key, batch)
     left = data.left[anchors].astype(anchors.dtype)
-    return anchors, anchors + geometric_offsets(offset_key, left, gamma, tail, first)
+    return anchors, data.later(anchors, geometric_offsets(offset_key, left, gamma, tail, first))
 
 
 def fixed_stride_pairs(

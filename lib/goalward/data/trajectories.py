@@ -35,6 +35,12 @@ class Dataset:
     """The samplers draw from transitions `first` to `first + size - 1`: see `window`."""
     length: int | None = struct.field(pytree_node=False, default=None)
     """Transitions in each trajectory, where all have the same number."""
+    commanded: Leaf = None
+    """(rows, goal) The goal that the actor was told; None where that is not known."""
+    fallen: Leaf = None
+    """(rows,) Whether the row's state ended its episode for good; None where nothing does."""
+    stride: int = struct.field(pytree_node=False, default=1)
+    """How many rows on the next state lies; above 1 where streams alternate in a ring."""
 
     def row(self, transition: Int[Array, "*batch"]) -> Int[Array, "*batch"]:
         """The row in which a transition starts; transitions are counted from 0."""
@@ -42,6 +48,14 @@ class Dataset:
             return transition + transition // self.length
         anchors: Array = self.anchors
         return anchors[transition].astype(transition.dtype)
+
+    def later(
+        self, rows: Int[Array, "*batch"], steps: int | Int[Array, "*batch"]
+    ) -> Int[Array, "*batch"]:
+        """The rows so many steps after the given ones, within their trajectories."""
+        if self.stride == 1:
+            return rows + steps
+        return (rows + steps * self.stride) % len(self.observations)
 
     def window(
         self, first: int | Int[Array, "*runs"], size: int | Int[Array, "*runs"]

@@ -53,9 +53,10 @@ class PointMaze:
         noise: Standard deviation of the Gaussian noise on the velocity, in cells a step.
         reach: The goal counts as reached within this Euclidean distance, in cells.
         horizon: Steps until an episode is truncated.
+        start_cell: The free cell in which every episode begins; any of them if None.
 
     Raises:
-        ValueError: If the speed is outside (0, 1) or the noise negative.
+        ValueError: If the speed is outside (0, 1), the noise negative, or the cell not there.
     """
 
     grid: Grid
@@ -63,29 +64,38 @@ class PointMaze:
     noise: float = 0.0
     reach: float = 0.5
     horizon: int = 200
+    start_cell: int | None = None
+
+    observation_size = 2
+    action_size = 2
+    goal_entries = (0, 1)
 
     def __post_init__(self) -> None:
         if not 0 < self.speed < 1:
             raise ValueError(f"speed must lie between 0 and 1 cell a step, not {self.speed}")
         if self.noise < 0:
             raise ValueError(f"noise is a standard deviation: at least 0, not {self.noise}")
+        cells = len(self.grid.cells)
+        if self.start_cell is not None and not 0 <= self.start_cell < cells:
+            raise ValueError(f"start_cell is one of 0 to {cells - 1}, not {self.start_cell}")
 
     def reset(self, key: Key) -> PointMazeState:
-        """Start and goal uniform over the free space, independent of each other."""
+        """Start and goal uniform over the free space (the start cell), independently."""
         key_start, key_goal = jax.random.split(key)
-        return self.at(self.free_position(key_start), self.free_position(key_goal))
+        return self.at(self.free_position(key_start, self.start_cell), self.free_position(key_goal))
 
     def at(self, position: Float[Array, "2"], goal: Float[Array, "2"]) -> PointMazeState:
         """A fresh episode from a given position to a given goal."""
         return self._state(position, goal, jnp.zeros((), jnp.int32))
 
-    def free_position(self, key: Key) -> Float[Array, "2"]:
-        """A uniform position in the free space."""
+    def free_position(self, key: Key, cell: int | None = None) -> Float[Array, "2"]:
+        """A uniform position in the free space, or in one of its cells."""
         key_cell, key_offset = jax.random.split(key)
         cells = jnp.asarray(self.grid.cells, jnp.float32)
-        cell = cells[jax.random.randint(key_cell, (), 0, len(cells))]
+        number = jax.random.randint(key_cell, (), 0, len(cells)) if cell is None else cell
+        centre = cells[number]
         half = 0.5 - MARGIN
-        return cell + jax.random.uniform(key_offset, (2,), minval=-half, maxval=half)
+        return centre + jax.random.uniform(key_offset, (2,), minval=-half, maxval=half)
 
     def step(self, state: PointMazeState, action: Float[Array, "2"], key: Key) -> PointMazeState:
         """Move by the action's velocity, clipped to [-1, 1] an axis, plus noise, up to the walls.

@@ -12,12 +12,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 Rows = Float[Array, " batch"]
+Weight = float | Float[Array, ""]
 ActorLoss = Callable[..., Array]
 """`(q, log_prob, data_log_prob, bc, entropy)` to a scalar."""
 
 
 def max_q(
-    q: Rows, log_prob: Rows, data_log_prob: Rows, bc: float = 0.0, entropy: float = 0.0
+    q: Rows, log_prob: Rows, data_log_prob: Rows, bc: float = 0.0, entropy: Weight = 0.0
 ) -> Float[Array, ""]:
     r"""$(1-\lambda)\,\mathbb E[\eta\log\pi(a) - q(a)] - \lambda\,\mathbb E[\log\pi(a_d)]$.
 
@@ -28,7 +29,7 @@ def max_q(
 
 
 def ddpg_bc(
-    q: Rows, log_prob: Rows, data_log_prob: Rows, bc: float = 1.0, entropy: float = 0.0
+    q: Rows, log_prob: Rows, data_log_prob: Rows, bc: float = 1.0, entropy: Weight = 0.0
 ) -> Float[Array, ""]:
     r"""$\mathbb E[\eta\log\pi(a) - q(a)]\,/\,\mathrm{sg}\,\mathbb E|q| - \beta\,
     \mathbb E[\log\pi(a_\text{data})]$.

@@ -93,9 +93,15 @@ class SHARSA(OfflineActor):
     ) -> tuple[Float[Array, ""], Metrics]:
         """`value_loss`, `critic_loss` and the two flows' losses, added up."""
         assert isinstance(batch, NStepBatch)
-        key_high, key_low = jax.random.split(key)
-        parts = {
-            "value": self.value_loss(params, state.target_params, batch),
+        parts = self.parts(params, state.target_params, batch, *jax.random.split(key))
+        return jnp.sum(jnp.stack(list(parts.values()))), parts
+
+    def parts(
+        self, params: Params, target_params: Params, batch: NStepBatch, key_high: Key, key_low: Key
+    ) -> dict[str, Float[Array, ""]]:
+        """The loss of each network; the keys are for the noise of the two flows."""
+        return {
+            "value": self.value_loss(params, target_params, batch),
             "critic": self.critic_loss(params, batch),
             "high_actor": flow_matching(
                 self._high(params, batch.state, batch.actor_goal), batch.subgoal, key_high
@@ -104,7 +110,6 @@ class SHARSA(OfflineActor):
                 self._low(params, batch.state, batch.low_goal), batch.action, key_low
             ),
         }
-        return jnp.sum(jnp.stack(list(parts.values()))), parts
 
     def value_loss(
         self, params: Params, target_params: Params, batch: NStepBatch

@@ -190,6 +190,48 @@ def test_a_batch_with_waypoints() -> None:
     assert batch.steps.tolist() == [1, 2, 3, 4]
 
 
+def test_two_levels_that_learn_by_sarsa() -> None:
+    critic, target = (several(3 * STATE, 1, key) for key in KEYS[4:6])
+    high, low = plain(3 * STATE + 1, STATE, KEYS[6]), plain(2 * STATE + ACTION + 1, ACTION, KEYS[7])
+    official = {
+        "modules_high_value": {"value_net": plain(2 * STATE, 1, KEYS[8])},
+        "modules_high_critic": {"value_net": critic},
+        "modules_target_high_critic": {"value_net": target},
+        "modules_high_actor_flow": {"mlp": high},
+        "modules_low_actor_flow": {"mlp": low},
+    }
+    agent = learner("sharsa", parse(ENV), SIZES)
+    params = our_params("sharsa", official, ACTION)
+    held = our_targets("sharsa", official, ACTION)
+    names = ("observations", "next_observations", "high_value_goals", "high_actor_goals",
+             "high_value_actions", "high_value_next_observations", "high_actor_actions",
+             "low_actor_goals")  # fmt: skip
+    told = {name: np.full((4, STATE), i, np.float32) for i, name in enumerate(names)}
+    told |= {"actions": np.zeros((4, ACTION)), "high_value_subgoal_steps": np.arange(1, 5)}
+    told |= {f"high_value_{name}": np.ones(4) for name in ("rewards", "masks")}
+    batch = our_batch(told)
+    fields = ("state", "next_state", "goal", "actor_goal", "value_subgoal", "value_next",
+              "subgoal", "low_goal")  # fmt: skip
+    assert [float(getattr(batch, field)[0, 0]) for field in fields] == list(range(8))
+    assert batch.steps.tolist() == [1, 2, 3, 4]
+    fresh = jax.eval_shape(agent.init, KEYS[8], batch).params
+    assert jax.tree.map(jnp.shape, fresh) == jax.tree.map(jnp.shape, params)
+    subgoal, time = jax.random.normal(KEYS[0], (5, STATE)), jnp.full((5, 1), 0.3)
+    inputs = jnp.concatenate([S, G, subgoal], axis=-1)  # the official order
+    net = NormalizedMLP((WIDTH,) * 3 + (1,))
+    for theirs, ours in ((critic, params), (target, held)):
+        expected = jax.vmap(lambda p: net.apply({"params": p}, inputs)[:, 0])(theirs)
+        one = [jax.tree.map(lambda leaf, i=i: leaf[i], ours["critic"]) for i in range(2)]
+        found = [agent.critic.apply(weights, (S, subgoal), G) for weights in one]
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    for tree, part, x in ((high, "high_actor", G), (low, "actor", A)):
+        field = agent.high_actor if part == "high_actor" else agent.actor
+        net = NormalizedMLP((WIDTH,) * 3 + (x.shape[1],))
+        expected = net.apply({"params": tree}, jnp.concatenate([S, subgoal, x, time], axis=-1))
+        found = field.apply(params[part], (S, subgoal), x, time)
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_a_wrong_call_is_one_line(tmp_path) -> None:
     with pytest.raises(Unknown, match="the official code has no td_infonce; it has gcbc"):
         parity("td_infonce", ENV, tmp_path, tmp_path, "python")

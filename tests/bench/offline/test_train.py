@@ -22,11 +22,13 @@ from goalward.bench.data.collect import collect
 from goalward.bench.data.names import Mendable, Unknown, parse
 from goalward.bench.offline import presets
 from goalward.bench.offline import train as room
-from goalward.bench.offline.checkpoints import Checkpoints
 from goalward.bench.offline.evaluate import Arena
 from goalward.bench.offline.settings import Settings
 from goalward.bench.offline.train import Run
 from goalward.bench.records.runs import load_runs
+from goalward.bench.runs import folder as folders
+from goalward.bench.runs.checkpoints import Checkpoints
+from goalward.bench.runs.folder import RunFolder
 
 NAME = parse("pointmaze-medium-navigate-v0")
 SMALL = Settings(
@@ -340,7 +342,7 @@ def test_checkpoints_of_other_networks_are_refused(
 ) -> None:
     out = copy(whole, tmp_path)
     config = json.loads((out / "config.json").read_text())
-    monkeypatch.setattr(Run, "_compare", lambda self: None)
+    monkeypatch.setattr(RunFolder, "compare", lambda *_: None)
     with pytest.raises(Mendable, match="are of other networks than this command's"):
         run(data, out, width=config["width"] * 2)
     assert (out / "checkpoints" / "60").is_dir()
@@ -375,7 +377,7 @@ def test_other_data_are_refused(whole: Path, tmp_path: Path) -> None:
 
 
 def test_two_commands_do_not_share_a_folder(whole: Path, data: Path) -> None:
-    with room._locked(whole), pytest.raises(Mendable, match="another command is at work in"):
+    with folders.locked(whole), pytest.raises(Mendable, match="another command is at work in"):
         run(data, whole)
 
 
@@ -443,7 +445,7 @@ def test_a_full_disk_keeps_what_is_there(
         with pytest.raises(Mendable, match=r"checkpoints \(No space left on device\); 20 is kept"):
             run(data, out)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(room, "write_whole", fail)
+        patch.setattr(folders, "write_whole", fail)
         with pytest.raises(Mendable, match=r"run cannot be written \(No space left on device\)"):
             run(data, out)
     again: list[str] = []

@@ -80,6 +80,22 @@ def test_what_train_writes_is_what_is_read(
     assert table([run])[0][3:6] == ("2", "20", "32 × 16")
 
 
+def test_a_run_that_learnt_while_acting_counts_steps_of_its_environments(tmp_path: Path) -> None:
+    told = {"method": "sac_her", "env": "point-maze", "steps": 600, "unroll": 25, "batch": 16}
+    (tmp_path / "config.json").write_text(json.dumps(told))
+    lines = (
+        {"step": 200, "env_steps": [198, 198], "loss": [1, 1], "updates_per_second": 30.0},
+        {"step": 200, "env_steps": [198, 198], "success_any": [0.5, 1.0], "time_near_goal": [0, 0]},
+    )
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    ((run,), said) = heard(tmp_path)
+    assert (run.unit, run.seeds, run.steps.tolist(), said) == ("environment steps", 2, [200], [])
+    np.testing.assert_array_equal(run.at(200), [[0.5], [1.0]])
+    assert table([run])[0][HEAD.index("updates")] == "200 of 600 environment steps"
+    with pytest.raises(Mendable, match="not evaluated after 100 environment steps, but after 200"):
+        run.at(100)
+
+
 def test_a_run_that_is_being_written_is_read_as_far_as_it_has_come(tmp_path: Path) -> None:
     path = record(tmp_path / "run", RATES, steps=30) / "metrics.jsonl"
     path.write_text(path.read_text()[:-20])

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from goalward.bench.data.names import Mendable, Name, Unknown, parse
 from goalward.bench.offline.presets import METHODS
 from goalward.bench.offline.tuning import LAYERS
 from goalward.methods.hiql import HIQL
+from goalward.methods.sharsa import SHARSA
 
 OFFICIAL = {
     "gcbc": "gcbc",
@@ -26,12 +28,20 @@ OFFICIAL = {
     "temporal_distances": "cmd",
     "tmd": "tmd",
     "mqe": "mqe",
+    "sharsa": "sharsa",
 }
 """What the official code calls our methods."""
 
 _OGBENCH, _TMD = "seohongpark/ogbench", "vivekmyers/tmd-release"
-REPOSITORIES = {"temporal_distances": _TMD, "tmd": _TMD, "mqe": "WJ2003B/mqe-release"}
+REPOSITORIES = {
+    "temporal_distances": _TMD,
+    "tmd": _TMD,
+    "mqe": "WJ2003B/mqe-release",
+    "sharsa": "seohongpark/horizon-reduction",
+}
 """Where the official code is that is not the benchmark's: forks of it, by the methods' authors."""
+AT_ROOT = ("sharsa",)
+"""Methods whose official agents lie at the root of their repository, not in `impls`."""
 
 _SETTINGS = {
     "zeta": "zeta",
@@ -55,26 +65,38 @@ class Official:
         python: which has its packages.
         impls: the folder of its agents.
         asked: what `order` gives.
+        program: what Python runs; by default `goalward.bench.official.program`.
+        variables: of the environment, beside those of this process.
 
     Raises:
         Mendable: it does not run.
     """
 
-    def __init__(self, python: str, impls: Path, asked: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        python: str,
+        impls: Path,
+        asked: dict[str, Any],
+        program: Sequence[str] = (),
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         found = shutil.which(python)
         if found is None:
             raise Mendable(f"there is no {python} to run: name a Python with --python")
         self.python = python
-        program = Path(__file__).with_name("program.py").read_text(encoding="utf-8")
+        if not program:
+            text = Path(__file__).with_name("program.py").read_text(encoding="utf-8")
+            program = ("-c", text)
         self.errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
         self.process = subprocess.Popen(
-            [os.path.abspath(found), "-c", program, json.dumps(asked)],
+            [os.path.abspath(found), *program, json.dumps(asked)],
             cwd=impls,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
             text=True,
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},  # a checkout stays as it is
+            # A checkout stays as it is.
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(variables or {})},
         )
         try:
             self.told = self._answer()
@@ -179,6 +201,18 @@ def official_settings(agent: Any, batch: int, width: int) -> dict[str, Any]:
             "low_actor_rep_grad": agent.low_level_represents,
         }
         return settings
+    if isinstance(agent, SHARSA):
+        targets = agent.value_goals
+        return settings | {
+            "subgoal_steps": agent.subgoal_steps,
+            "q_agg": agent.aggregate.__name__,
+            "num_samples": agent.candidates,
+            "flow_steps": agent.flow_steps,
+            "value_p_curgoal": targets.current,
+            "value_p_trajgoal": targets.trajectory,
+            "value_p_randomgoal": targets.random,
+            "value_geom_sample": targets.geometric,
+        }
     if isinstance(agent, MetricActorCritic):
         parts = agent.critic.components
         settings |= {"components": parts, "mrn_components": parts, "critic_batch_size": batch}
@@ -191,11 +225,13 @@ def official_settings(agent: Any, batch: int, width: int) -> dict[str, Any]:
 
 def impls_of(checkout: Path, method: str) -> Path:
     """The folder of the official agents, the method's among them."""
-    impls, repository = checkout / "impls", REPOSITORIES.get(method, _OGBENCH)
+    impls = checkout if method in AT_ROOT else checkout / "impls"
+    repository = REPOSITORIES.get(method, _OGBENCH)
     for file in ("agents/__init__.py", "utils/datasets.py", f"agents/{OFFICIAL[method]}.py"):
         if not (impls / file).is_file():
             raise Mendable(
-                f"{checkout} is no checkout of {method}'s official code (it has no impls/{file}): "
+                f"{checkout} is no checkout of {method}'s official code (it has no "
+                f"{(impls / file).relative_to(checkout)}): "
                 f"clone its repository, {repository}, and name that folder with --official"
             )
     return impls.resolve()

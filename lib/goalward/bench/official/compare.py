@@ -31,8 +31,8 @@ from goalward.bench.official.checkout import (
 )
 from goalward.bench.official.timers import Scanned, Stepwise, Timer
 from goalward.bench.offline.presets import Options, learner
-from goalward.bench.offline.train import device_name, write_whole
 from goalward.bench.offline.tuning import BATCH, WIDTH
+from goalward.bench.runs.files import device_name, write_whole
 from goalward.data.trajectories import Dataset
 from goalward.protocol import Learner
 from goalward.training.loop import state_shapes
@@ -144,7 +144,7 @@ def compare(
     name = shared(wanted.method, wanted.env)
     learner(wanted.method, name, wanted.options(1))  # complain first
     impls = impls_of(checkout, wanted.method)
-    _writable(out)
+    writable(out)
     env = make(name)
     held = load(data, env.observation_space.shape, env.action_space.shape[0])
     agent = learner(wanted.method, name, wanted.options(env.action_space.shape[0]))
@@ -249,7 +249,7 @@ def _size(agent: Learner, data: Dataset) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(state.params))
 
 
-def _writable(out: Path) -> None:
+def writable(out: Path) -> None:
     """Complain now rather than after the measurement."""
     if out.is_dir():
         raise Unknown(f"{out} is a folder: name a file with --out")

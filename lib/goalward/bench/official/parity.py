@@ -8,12 +8,14 @@ its loss and its gradient; ours are computed from the same, and so are both agen
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from goalward.bench.data.datasets import load
 from goalward.bench.data.environments import make
@@ -21,10 +23,15 @@ from goalward.bench.data.names import Mendable
 from goalward.bench.official.checkout import Official, impls_of, order, shared
 from goalward.bench.offline.presets import Options, learner
 from goalward.data.goal_mixtures import SubgoalBatch, ValueBatch, WaypointBatch
-from goalward.protocol import Params
+from goalward.data.nstep_goals import NStepBatch
+from goalward.methods.sharsa import SHARSA
+from goalward.protocol import Key, LearnerState, Params
 
 UPDATES = 50
 """Made before the comparison, so that parameters and their targets are no longer alike."""
+
+FLOWN = 16
+"""Of methods whose actions need noise, so many actions are compared."""
 
 Tree = Mapping[str, Any]
 
@@ -85,10 +92,20 @@ def parity(
         path = Path(folder) / "snapshot.npz"
         official.ask({"snapshot": str(path)})
         with np.load(path) as file:
-            told = _tree(file)
+            told = tree_of(file)
         rows = our_batch(told["batch"])
-        seen = {"observations": rows.state.tolist(), "goals": rows.actor_goal.tolist()}
-        theirs = np.array(official.ask(seen)["actions"])
+        seen, goals = rows.state, rows.actor_goal
+        # Flows need noise, whose numbers depend on how many rows there are: one by one.
+        alone = isinstance(agent, SHARSA)
+        parts = [slice(i, i + 1) for i in range(FLOWN)] if alone else [slice(None)]
+        theirs = np.concatenate(
+            [
+                official.ask({"observations": seen[p].tolist(), "goals": goals[p].tolist()})[
+                    "actions"
+                ]
+                for p in parts
+            ]
+        )
 
     params = our_params(method, told["params"], size)
     state = agent.init(jax.random.key(0), rows)
@@ -99,20 +116,32 @@ def parity(
         )
     held = params | our_targets(method, told["params"], size)
     state = state.replace(params=params, target_params=held)
-    (loss, _), gradient = jax.jit(jax.value_and_grad(agent.loss, has_aux=True))(
+    (loss, _), gradient = jax.jit(jax.value_and_grad(partial(_loss, agent), has_aux=True))(
         params, state, rows, jax.random.key(0)
     )
     act = lambda seen, goal: agent.act(state, seen, goal, (), jax.random.key(0), 0.0)[0]  # noqa: E731
-    ours = jax.vmap(act)(rows.state, rows.actor_goal)
+    ours = jax.vmap(act)(seen[: len(theirs)], goals[: len(theirs)])
     official_gradient = our_params(method, told["gradient"], size)
     return Parity(
         loss=abs(float(loss) - float(told["loss"])) / abs(float(told["loss"])),
         gradient={
-            part: _largest(jax.tree.map(jnp.subtract, gradient[part], grad)) / _largest(grad)
+            part: largest(jax.tree.map(jnp.subtract, gradient[part], grad)) / largest(grad)
             for part, grad in official_gradient.items()
         },
         action=float(np.abs(ours - np.clip(theirs, -1, 1)).max()),
     )
+
+
+def _loss(
+    agent: Any, params: Params, state: LearnerState, batch: ValueBatch, key: Key
+) -> tuple[Array, Any]:
+    """The agent's loss, with the noise that the official code draws from the same key."""
+    if not isinstance(agent, SHARSA):
+        return agent.loss(params, state, batch, key)  # type: ignore[no-any-return]
+    assert isinstance(batch, NStepBatch)
+    *_, key_high, key_low = jax.random.split(key, 5)
+    parts = agent.parts(params, state.target_params, batch, key_high, key_low)
+    return jnp.sum(jnp.stack(list(parts.values()))), {}
 
 
 def our_params(method: str, official: Tree, action: int) -> dict[str, Params]:
@@ -129,6 +158,13 @@ def our_params(method: str, official: Tree, action: int) -> dict[str, Params]:
             "value": _network(part["value"]["value_net"]),
             "actor": _policy(part["low_actor"]),
             "high_actor": _policy(part["high_actor"]),
+        }
+    if method == "sharsa":
+        return {
+            "value": _network(part["high_value"]["value_net"]),
+            "critic": _network(_subgoal_before_goal(part["high_critic"]["value_net"])),
+            "high_actor": _network(part["high_actor_flow"]["mlp"]),
+            "actor": _network(part["low_actor_flow"]["mlp"]),
         }
     ours = {"actor": _policy(part["actor"])}
     if method in ("gcivl", "gciql"):
@@ -160,12 +196,31 @@ def our_targets(method: str, official: Tree, action: int) -> dict[str, Params]:
     if method == "gciql":
         net = official["modules_target_critic"]["value_net"]
         return {"critic": _network(_goal_last(net, action))}
+    if method == "sharsa":
+        net = official["modules_target_high_critic"]["value_net"]
+        return {"critic": _network(_subgoal_before_goal(net))}
     return {}
 
 
 def our_batch(official: Tree) -> ValueBatch:
     """An official batch in our form."""
     rows = {name: jnp.asarray(values) for name, values in official.items()}
+    if "high_value_goals" in rows:
+        return NStepBatch(
+            state=rows["observations"],
+            action=rows["actions"],
+            next_state=rows["next_observations"],
+            next_goal=rows["next_observations"],
+            goal=rows["high_value_goals"],
+            actor_goal=rows["high_actor_goals"],
+            reward=rows["high_value_rewards"].astype(jnp.float32),
+            mask=rows["high_value_masks"].astype(jnp.float32),
+            steps=rows["high_value_subgoal_steps"].astype(jnp.int32),
+            value_subgoal=rows["high_value_actions"],
+            value_next=rows["high_value_next_observations"],
+            subgoal=rows["high_actor_actions"],
+            low_goal=rows["low_actor_goals"],
+        )
     levels = "high_actor_goals" in rows
     fields = {
         "state": rows["observations"],
@@ -207,11 +262,16 @@ def _goal_last(tree: Tree, action: int) -> dict[str, Any]:
     return {**tree, "Dense_0": first | {"kernel": first["kernel"][..., order, :]}}
 
 
+def _subgoal_before_goal(tree: Tree) -> dict[str, Any]:
+    """The first layer of state, goal, subgoal told them as state, subgoal, goal."""
+    return _goal_last(tree, tree["Dense_0"]["kernel"].shape[-2] // 3)
+
+
 def _arrays(tree: Tree) -> Params:
     return {"params": jax.tree.map(jnp.asarray, dict(tree))}
 
 
-def _tree(flat: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def tree_of(flat: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """Nested dictionaries from names with slashes."""
     tree: dict[str, Any] = {}
     for name, leaf in flat.items():
@@ -223,5 +283,5 @@ def _tree(flat: Mapping[str, np.ndarray]) -> dict[str, Any]:
     return tree
 
 
-def _largest(tree: Params) -> float:
+def largest(tree: Params) -> float:
     return max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(tree))

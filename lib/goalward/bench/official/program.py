@@ -49,9 +49,12 @@ def serve(asked: dict[str, Any], say: Callable[[dict], Any], orders: Iterable[st
     data = getattr(datasets, config["dataset_class"])(rows, config)
     example = data.sample(1)
     create = agents[asked["agent"]].create
+    takes = signature(create).parameters
     # Some want to know how long they will train; none of the official losses depends on it.
-    more = {"train_steps": 1_000_000} if "train_steps" in signature(create).parameters else {}
-    agent = create(asked["seed"], example["observations"], example["actions"], config, **more)
+    more = {"train_steps": 1_000_000} if "train_steps" in takes else {}
+    whole = "example_batch" in takes
+    seen = [example] if whole else [example["observations"], example["actions"]]
+    agent = create(asked["seed"], *seen, config, **more)
 
     def seconds(updates: int) -> float:
         nonlocal agent
@@ -93,7 +96,7 @@ def serve(asked: dict[str, Any], say: Callable[[dict], Any], orders: Iterable[st
             say({"written": order["snapshot"]})
             continue
         seen, goals = (np.asarray(order[part], np.float32) for part in ("observations", "goals"))
-        # Without noise the key has no effect.
+        # Without noise the key has no effect; flows cannot be without, and are asked row by row.
         acts = agent.sample_actions(seen, goals, seed=jax.random.PRNGKey(0), temperature=0.0)
         say({"actions": np.asarray(acts).tolist()})
 

@@ -19,7 +19,7 @@ from goalward.bench.official.checkout import Official, commit, impls_of, order, 
 from goalward.bench.offline.evaluate import Arena
 from goalward.bench.offline.presets import learner
 from goalward.bench.offline.settings import Settings
-from goalward.bench.offline.train import write_whole
+from goalward.bench.runs.files import write_whole
 
 UNUSED = ("log_every", "eval_workers", "checkpoint_every", "keep")
 """Settings without a meaning for official runs."""

@@ -61,7 +61,7 @@ class Scanned:
             seeds=self.seeds,
             states=self.states,
             log_every=self.dispatch,
-            progress=_Silent(),
+            progress=Silent(),
             first=self.step,
         )
         jax.block_until_ready(self.states)
@@ -69,7 +69,7 @@ class Scanned:
         return time.perf_counter() - begun
 
 
-class _Silent:
+class Silent:
     """A bar that shows nothing."""
 
     total = 0

@@ -1,4 +1,4 @@
-"""Recorded runs, read back: whatever folders `goalward bench train` has written, in any state.
+"""Recorded runs, read back: what `goalward bench train` or `online` has written, in any state.
 
 NumPy is all that it takes, so that runs can be looked at where none could be made. A run that
 cannot be used is left out with a line that says why; one that is still being written is read as far
@@ -42,8 +42,10 @@ class RecordedRun:
     Attributes:
         folder: where it lies.
         config: its `config.json`.
-        steps: updates before each evaluation, rising.
-        success: the share of episodes at the goal, in each evaluation.
+        steps: updates before each evaluation, rising; steps of the environments (of each learner,
+            resets included) in a run that learnt while acting.
+        success: the share of episodes at the goal, in each evaluation; in a run that learnt while
+            acting, of all goals as one task, and at any time.
         updates_per_second: the median over its logs, of all seeds side by side; NaN without logs.
     """
 
@@ -73,15 +75,20 @@ class RecordedRun:
         """How many learners there are."""
         return self.success.shape[1]
 
+    @property
+    def unit(self) -> str:
+        """What `steps` counts."""
+        return "environment steps" if "unroll" in self.config else "updates"
+
     def at(self, step: int) -> Float[np.ndarray, "seeds tasks"]:
-        """The evaluation after so many updates.
+        """The evaluation after so many steps.
 
         Raises:
             Mendable: there was none.
         """
         if step not in self.steps:
             raise Mendable(
-                f"{self.folder} was not evaluated after {step} updates, but after "
+                f"{self.folder} was not evaluated after {step} {self.unit}, but after "
                 f"{', '.join(map(str, self.steps))}"
             )
         return self.success[int(np.flatnonzero(self.steps == step)[0])]
@@ -173,12 +180,13 @@ def table(runs: Iterable[RecordedRun]) -> list[tuple[str, ...]]:
     alike: dict[tuple[str, ...], list[RecordedRun]] = {}
     for run in runs:
         asked, done = run.config.get("steps"), f"{run.steps[-1]:,}"
+        counted = f" {run.unit}" if run.unit != "updates" else ""
         unfinished = isinstance(asked, int) and asked > run.steps[-1]
         key = (
             run.implementation,
             run.method,
             str(run.seeds),
-            f"{done} of {asked:,}" if unfinished else done,
+            (f"{done} of {asked:,}" if unfinished else done) + counted,
             f"{run.config.get('batch', '?')} × {run.config.get('width', '?')}",
             str(run.config.get("learning_rate", "?")),
             f"{size:,}" if isinstance(size := run.config.get("transitions"), int) else "?",
@@ -241,6 +249,8 @@ def _load(folder: Path, say: Callable[[str], Any]) -> RecordedRun:
             step, speed = int(entry["step"]), float(entry.get("updates_per_second", np.nan))
             if "success" in entry:
                 success[step] = _rates(entry["success"])
+            elif "success_any" in entry:
+                success[step] = _rates([[rate] for rate in entry["success_any"]])
             if speed > 0:
                 speeds.append(speed)
         except (ValueError, TypeError, KeyError):

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("tensorboard")
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from goalward.bench.offline.events import Events
+from goalward.bench.runs.events import Events
 
 ENTRIES = [
     {"step": 10, "loss": [2.0, 3.0], "updates_per_second": 50.0, "seconds": 0.5},

@@ -35,10 +35,13 @@ class Checkpoints:
         folder: where they lie; damaged ones are moved to `damaged` beside it.
         keep: how many; older ones are deleted.
         say: told a line about each that is damaged.
+        unit: what steps count.
     """
 
-    def __init__(self, folder: Path, keep: int, say: Callable[[str], Any]) -> None:
-        self.folder, self.keep, self.say = folder, keep, say
+    def __init__(
+        self, folder: Path, keep: int, say: Callable[[str], Any], unit: str = "update"
+    ) -> None:
+        self.folder, self.keep, self.say, self.unit = folder, keep, say, unit
         self.manager = self._open()
 
     def _open(self) -> ocp.CheckpointManager:
@@ -83,7 +86,7 @@ class Checkpoints:
                 reason = FULL
             kept = "there is none before it" if self.newest is None else f"{self.newest} is kept"
             raise Mendable(
-                f"the checkpoint of update {step} cannot be written to {self.folder} "
+                f"the checkpoint of {self.unit} {step} cannot be written to {self.folder} "
                 f"({reason}); {kept}: make room and repeat the command"
             ) from error
 
@@ -137,9 +140,9 @@ class Checkpoints:
         shutil.move(self.folder / str(step), aside)
         self.manager.close()
         self.manager = self._open()
-        older = "" if self.newest is None else f"; that of update {self.newest} is tried"
+        older = "" if self.newest is None else f"; that of {self.unit} {self.newest} is tried"
         self.say(
-            f"the checkpoint of update {step} is incomplete or damaged and was moved to "
+            f"the checkpoint of {self.unit} {step} is incomplete or damaged and was moved to "
             f"{aside}{older}"
         )
 

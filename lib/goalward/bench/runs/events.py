@@ -66,7 +66,9 @@ def _scalars(entry: dict[str, Any], seed: int) -> Iterator[tuple[str, float]]:
             yield "success/mean", float(np.mean(value[seed]))
             for task, rate in enumerate(value[seed], 1):
                 yield f"success/task {task}", rate
-        elif name == "updates_per_second":
-            yield "speed/updates per second", value
+        elif name in ("success_any", "time_near_goal"):
+            yield f"success/{name.replace('_', ' ')}", value[seed]
+        elif name.endswith("_per_second") or name == "compile_seconds":
+            yield f"speed/{name.replace('_', ' ')}", value
         elif name not in ("step", "seconds"):
             yield f"training/{name}", value[seed]

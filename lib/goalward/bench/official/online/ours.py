@@ -1,0 +1,67 @@
+"""Our loop in JaxGCRL's environment: `python -m` of this file in the Python that has its packages.
+
+The same protocol as `theirs`: each order is so many rounds of our loop.
+"""
+
+import time
+from collections.abc import Iterable
+from importlib.util import find_spec
+from typing import Any
+
+from goalward.bench.official.online.theirs import Say, about, main
+from goalward.bench.official.online.worlds import NEEDS, prepare, world
+
+
+def serve(asked: dict[str, Any], say: Say, orders: Iterable[str]) -> None:
+    """Train for so many rounds at each order."""
+    try:
+        import jax
+
+        from goalward.bench.official.online.agent import FLAT, Config, agent
+        from goalward.bench.official.online.brax_env import with_starts
+        from goalward.bench.official.timers import Silent
+        from goalward.training.online import Rounds, train
+
+        prepare(asked["official"])
+        found = world(asked["env"])
+    except ModuleNotFoundError as error:
+        lacking = [name for name in NEEDS if find_spec(name) is None]
+        say({"missing": lacking or [error.name]})
+        return
+    begun = time.perf_counter()
+    envs, seeds, key = asked["envs"], asked["seeds"], jax.random.key(asked["seed"])
+    env = with_starts(found, asked["episode"], envs, key)
+    learner = agent(Config(**asked["ours"]), env.action_size, env.goal_entries, FLAT)
+    sizes = Rounds(
+        envs=envs,
+        unroll=asked["unroll"],
+        updates=asked["updates"],
+        capacity=asked["kept"] * envs,
+    )
+    states = None
+
+    def seconds() -> float:
+        nonlocal states
+        begun = time.perf_counter()
+        states, _ = train(
+            learner,
+            env,
+            sizes,
+            key,
+            asked["rounds"],
+            seeds=seeds,
+            states=states,
+            log_every=asked["rounds"],
+            progress=Silent(),
+        )
+        jax.block_until_ready(states)
+        return time.perf_counter() - begun
+
+    seconds()
+    say({**about(), "first": time.perf_counter() - begun})
+    for _ in orders:
+        say({"seconds": seconds()})
+
+
+if __name__ == "__main__":
+    main(serve)
