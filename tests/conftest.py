@@ -11,6 +11,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+import jax
 import jaxtyping
 import pytest
 from hypothesis import settings
@@ -32,6 +33,15 @@ jaxtyping.install_import_hook([f"goalward.{room}" for room in ROOMS], "typecheck
 
 settings.register_profile("goalward", deadline=None, derandomize=True, max_examples=30)
 settings.load_profile("goalward")
+
+
+@pytest.fixture(scope="module")
+def compile_quickly():
+    """Little optimisation: for modules whose programs run for a moment and take long to compile."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
 
 PASSED = Path(__file__).parent / "assignments" / "passed.json"
 """The fingerprints of the assignments whose planted answers have all been judged rightly."""

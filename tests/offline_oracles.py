@@ -1,5 +1,7 @@
 """OGBench's networks, goals and values in plain NumPy, double precision: a second opinion."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -29,7 +31,7 @@ def random_state(agent, batch):
 def plain_update(agent, state, batch):
     """One update by plain gradient descent: the metrics, the gradient, the state after it."""
     after, metrics = jax.jit(agent.update)(state, batch, jax.random.key(1))
-    gradient = jax.tree.map(lambda old, new: old - new, state.params, after.params)
+    gradient = jax.tree.map(lambda a, b: np.asarray(a) - np.asarray(b), state.params, after.params)
     return metrics, gradient, after
 
 
@@ -152,6 +154,13 @@ def check_gradient(loss, params, gradient, names, rtol=1e-3):
         slopes = jax.tree.map(lambda g, v: np.sum(g * v), double(gradient)[name], direction)
         slope = sum(jax.tree.leaves(slopes))
         np.testing.assert_allclose(slope, (moved[0] - moved[1]) / 2e-6, rtol=rtol, err_msg=name)
+
+
+def check_target(before, after):
+    """The target parameters came 0.005 of the way to the new parameters."""
+    old, new, expected = map(double, (before.target_params, after.params, after.target_params))
+    slow = jax.tree.map(lambda t, p: 0.995 * t + 0.005 * p, old, new)
+    jax.tree.map(partial(np.testing.assert_allclose, atol=1e-6), expected, slow)
 
 
 def goal_table(terminals, mixture, gamma):

@@ -220,6 +220,13 @@ for _R in (1, int(_rng.integers(2, 5))):
     _share = np.bincount(_rows[:, 0], minlength=_M) / len(_rows) * _M
     assert len(_share) == _M, "trajectories are 0 to M - 1"
     assert np.abs(_share - 1).max() < 0.5, "all trajectories should be equally likely"
+    _in = np.zeros((len(_all), _M))
+    np.put_along_axis(_in, _all[:, :, 0], 1.0, axis=1)
+    _both = np.array([np.mean(_in * np.roll(_in, _k, axis=1)) for _k in range(1, _M)])
+    _chance = 20 * 19 / (_M * (_M - 1))
+    assert np.abs(_both / _chance - 1).max() < 0.15, (
+        "any two trajectories should be as likely to stand in a batch as any other two"
+    )
     _anchors = np.bincount(_rows[:, 1], minlength=_T + 1) / len(_rows)
     expect.close(
         _anchors, [*[1 / _T] * _T, 0], "how often each anchor is drawn", atol=0.045

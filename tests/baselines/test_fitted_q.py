@@ -11,6 +11,7 @@ from goalward.data.rewards import RewardTransitions
 from goalward.nets.mlp import MLP
 from goalward.tabular import dynamic_programming, mdp
 from goalward.training.loop import train
+from states import only_seed
 
 GAMMA = 0.8
 
@@ -120,7 +121,7 @@ def test_the_learner_finds_its_fixed_point(world, backup):
         MLP((2,)), GAMMA, backup=backup, batch_size=64, learning_rate=0.02, tau=0.1
     )
     state, _ = train(learner, (data, earned), jax.random.key(0), steps=800)
-    params = jax.tree.map(lambda leaf: leaf[0], state.params)
+    params = only_seed(state.params)
     if backup is fitted_q.best_action:
         exact, _ = dynamic_programming.value_iteration(P, P @ reward, GAMMA)
     else:

@@ -15,6 +15,7 @@ from goalward.tabular import mdp
 from goalward.training.loop import train
 from offline_oracles import (
     check_gradient,
+    check_target,
     double,
     gaussian_log_prob,
     goal_value,
@@ -25,7 +26,9 @@ from offline_oracles import (
     random_batch,
     random_state,
 )
+from offline_walks import CLIMBER, WIDTHS, check_it_walks_where_it_is_told
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 BATCH = random_batch()
 AGENT = GCIQL(
     actor=UnitGaussianPolicy(2, (6,)),
@@ -70,9 +73,7 @@ def test_an_update_by_hand():
     np.testing.assert_allclose(metrics["loss"], fit + actor, rtol=1e-5)
     total = lambda params, held: sum(by_hand(params, held, target, batch))  # noqa: E731
     check_gradient(total, state.params, gradient, ["actor", "critic", "value"])
-    slow = jax.tree.map(lambda t, p: 0.995 * t + 0.005 * p, state.target_params, after.params)
-    for new, expected in zip(*map(jax.tree.leaves, (after.target_params, slow)), strict=True):
-        np.testing.assert_allclose(new, expected, atol=1e-6)
+    check_target(state, after)
 
 
 def test_values_of_a_random_world_are_those_of_the_recorded_rows():
@@ -100,3 +101,8 @@ def test_bad_settings_are_refused():
         GCIQL(**networks, gamma=0.9, kappa=0.0)
     with pytest.raises(ValueError, match="actor_goals"):
         GCIQL(**networks, gamma=0.9, random_goals=0.5)
+
+
+def test_it_walks_where_it_is_told():
+    agent = GCIQL(**CLIMBER, critic=GoalValue(WIDTHS), state_value=GoalValue(WIDTHS), tau=0.02)
+    check_it_walks_where_it_is_told(agent)

@@ -10,6 +10,7 @@ from goalward.baselines.nstep_dqn import NStepDQN, exact_values, lock
 from goalward.nets.mlp import MLP
 from goalward.tabular import dynamic_programming
 from goalward.training.loop import train
+from states import only_seed
 
 AGENT = NStepDQN(MLP((8, 2), nn.relu), gamma=0.9, most=4, batch_size=3000)
 
@@ -118,6 +119,6 @@ def test_it_learns_a_short_lock():
     agent = NStepDQN(MLP((32, 2), nn.relu), gamma=0.9, most=2, batch_size=64, learning_rate=3e-3)
     one = jax.tree.map(jnp.asarray, lock(np.random.default_rng(3), 8, 8, 1, tau=0.1))
     state, _ = train(agent, one, jax.random.key(0), 1000)
-    params = jax.tree.map(lambda leaf: leaf[0], state.params)
+    params = only_seed(state.params)
     q = np.asarray(agent.values(params, one.codes))
     np.testing.assert_allclose(q, exact_values(np.asarray(one.right), 0.9), atol=0.3)

@@ -21,6 +21,7 @@ from goalward.nets.policies import TanhGaussianPolicy
 from goalward.protocol import initial_state
 from goalward.tabular import mdp, successor
 from goalward.training.loop import train
+from states import only_seed
 
 GAMMA = 0.8
 
@@ -156,7 +157,7 @@ def test_training_finds_the_exact_log_ratio_and_acts_on_it():
     f = (weights["phi"] @ weights["psi"].T).reshape(4, 2, 4)
     exact = log_ratio(occupancy, marginal)
     assert np.abs(np.asarray(f) - exact)[occupancy > 0.02].max() < 0.25
-    one = jax.tree.map(lambda leaf: leaf[0], trained)
+    one = only_seed(trained)
     act = jax.jit(lambda s, g: learner.act(one, s, g, (), jax.random.key(0), 0.0)[0])
     for s, g in np.ndindex(4, 4):
         assert act(jnp.array(s), jnp.array(g)) == np.asarray(f)[s, :, g].argmax()
@@ -194,7 +195,7 @@ def test_a_policy_network_learns_to_go_where_it_is_told():
     data = trajectories.from_trajectories(places, actions)
     learner = continuous_agent(bc=0.05)
     trained, _ = train(learner, data, jax.random.key(0), steps=800)
-    params = jax.tree.map(lambda leaf: leaf[0], trained.params)
+    params = only_seed(trained.params)
     goals = jnp.linspace(-0.7, 0.7, 8)[:, None]
     action, _ = learner.propose(params, jnp.zeros((8, 1)), goals, jax.random.key(1), 0.0)
     assert np.abs(action - goals).max() < 0.25

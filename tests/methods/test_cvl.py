@@ -20,16 +20,10 @@ from goalward.nets.mlp import MLP
 from goalward.nets.policies import TanhGaussianPolicy
 from goalward.tabular import dynamic_programming, mdp, successor
 from goalward.training.loop import train
+from states import only_seed
 
 GAMMA = 0.8
-
-
-@pytest.fixture(autouse=True, scope="module")
-def compile_quickly():
-    """Little optimisation: these programs run for a moment and take long to compile."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 
 def random_world(seed, states=5, actions=3):
@@ -93,7 +87,8 @@ def test_draws_stand_for_the_marginal():
 
 
 def test_large_logits_stay_finite_where_normalised():
-    Q = reward_weighted_q(jnp.array([[1000.0, 0.0]]), jnp.array([2.0, 9.0]), 0.5, normalise=True)
+    value = jax.jit(lambda f, r: reward_weighted_q(f, r, 0.5, normalise=True))
+    Q = value(np.float32([[1000.0, 0.0]]), np.float32([2.0, 9.0]))
     np.testing.assert_allclose(Q, [4.0], rtol=1e-6)
 
 
@@ -114,20 +109,21 @@ def test_fourier_features_are_unbiased_and_their_error_falls_with_the_root():
     np.testing.assert_allclose(few.std(axis=0) / many.std(axis=0), 4.0, rtol=0.2)
 
 
-def test_on_unit_vectors_the_features_are_the_papers():
-    features = FourierFeatures.draw(jax.random.key(0), 3, 16)
-    x = np.array([0.6, 0.0, -0.8], np.float32)
-    expected = [
-        np.sqrt(2 * np.e / 16)
-        * np.cos(np.dot(np.asarray(features.frequencies)[:, k], x) + float(features.phases[k]))
-        for k in range(16)
-    ]
-    np.testing.assert_allclose(features(jnp.asarray(x)), expected, rtol=1e-4, atol=1e-6)
-
-
 @jax.jit
 def drawn(key):
     return FourierFeatures.draw(key, 2, 4000)
+
+
+def test_on_unit_vectors_the_features_are_the_papers():
+    features = drawn(jax.random.key(0))
+    x = np.array([[0.6, -0.8], [1.0, 0.0]], np.float32)
+    frequencies, phases = map(np.asarray, (features.frequencies, features.phases))
+    expected = [
+        [np.sqrt(2 * np.e / 4000) * np.cos(frequencies[:, k] @ row + phases[k]) for k in range(16)]
+        for row in x
+    ]
+    seen = np.asarray(features(jnp.asarray(x)))
+    np.testing.assert_allclose(seen[:, :16], expected, rtol=1e-4, atol=1e-6)
 
 
 def test_long_vectors_are_refused_or_take_an_offset():
@@ -151,10 +147,6 @@ def test_phases_fill_the_circle_and_are_independent_of_the_frequencies():
     for row in (*frequencies, *frequencies.reshape(-1, 2).T):
         assert abs(np.corrcoef(row, turns)[0, 1]) < 0.06
     assert abs(frequencies.std() - 1) < 0.05
-
-
-def only_seed(state):
-    return jax.tree.map(lambda leaf: leaf[0], state)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -224,8 +216,8 @@ def two_critics():
     reward = np.array([-3.0, 1.0, 0.5, -2.0, -1.0])
     marginal = np.array([0.1, 0.3, 0.2, 0.25, 0.15])
     f = np.einsum("kpd,kxd->kpx", phi, psi).reshape(2, 5, 3, 5)
-    params = jax.tree.map(jnp.float32, {"critic": {"params": {"phi": phi, "psi": psi}}})
-    return params, f, jnp.float32(reward), jnp.float32(marginal)
+    params = jax.tree.map(np.float32, {"critic": {"params": {"phi": phi, "psi": psi}}})
+    return params, f, jnp.asarray(reward), jnp.asarray(marginal)
 
 
 def by_loops(f, reward, marginal, gamma, normalise):
@@ -245,10 +237,10 @@ def test_the_smaller_of_two_critics_is_the_smaller_value(two_critics, normalise)
         gamma=GAMMA, actor=None, actions=3, critic=EmbeddingCritic(5, 3, 4), ensemble=2,
         normalise=normalise,
     )  # fmt: skip
-    state = jnp.repeat(jnp.arange(5), 3)  # each pair once
-    action = jnp.tile(jnp.arange(3), 5)
+    state = jnp.asarray(np.repeat(np.arange(5), 3))  # each pair once
+    action = jnp.asarray(np.tile(np.arange(3), 5))
     batch = RewardedFutures(
-        state=state, action=0 * action, next_state=state,
+        state=state, action=jnp.zeros_like(action), next_state=state,
         goal=state, next_goal=state, candidate=jnp.arange(5), reward=reward,
     )  # fmt: skip
 
@@ -344,8 +336,8 @@ def test_the_actor_goes_where_the_reward_is_and_ignores_commands(drift):
     state = only_seed(train(learner, drift, jax.random.key(0), steps=200, log_every=200)[0])
     observation, key = jnp.zeros(1), jax.random.key(0)
     act = jax.jit(lambda goal: learner.act(state, observation, goal, (), key, 0.0))
-    action, carry = act(jnp.full(1, -1.0))
-    told_otherwise, _ = act(jnp.full(1, 1.0))
+    action, carry = act(observation - 1)
+    told_otherwise, _ = act(observation + 1)
     assert carry == ()
     np.testing.assert_array_equal(action, told_otherwise)
     assert float(action[0]) > 0.4

@@ -18,7 +18,9 @@ from goalward.nets.mlp import MLP
 from goalward.nets.policies import TanhGaussianPolicy
 from goalward.tabular import dynamic_programming, mdp, successor
 from goalward.training.loop import train
+from states import only_seed
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 GAMMA = 0.8
 
 
@@ -84,14 +86,11 @@ def test_aggregates_against_loops(seed):
 @pytest.mark.parametrize("array", [np.array, jnp.array])
 def test_impossible_examples_and_large_logits(array):
     inf = np.inf
-    scores = log_mean_exp(array([[-inf, -inf], [-inf, 0.0]]))
-    np.testing.assert_allclose(scores, [-inf, np.log(0.5)], rtol=1e-6)
-    np.testing.assert_allclose(log_mean_exp(array([1000.0, 0.0])), 1000 - np.log(2), rtol=1e-6)
-    np.testing.assert_allclose(
-        log_mean_exp(array([[2000.0, 1999.0], [-2000.0, -1999.0]])),
-        [2000 + np.log((1 + np.exp(-1)) / 2), -1999 + np.log((1 + np.exp(-1)) / 2)],
-        rtol=1e-6,
-    )
+    rows = [[-inf, -inf], [-inf, 0.0], [1000.0, 0.0], [2000.0, 1999.0], [-2000.0, -1999.0]]
+    close = np.log((1 + np.exp(-1)) / 2)
+    expected = [-inf, np.log(0.5), 1000 - np.log(2), 2000 + close, -1999 + close]
+    np.testing.assert_allclose(log_mean_exp(array(rows)), expected, rtol=1e-6)
+    np.testing.assert_allclose(log_mean_exp(array(rows[2])), expected[2], rtol=1e-6)
 
 
 @pytest.mark.filterwarnings("error")
@@ -113,25 +112,22 @@ def test_the_smaller_of_two_critics_scores_counts_for_few_actions():
         critic=ActionHeadsCritic(3, MLP((3 * 2,)), MLP((2,))),
         ensemble=2,
     )
-    states, examples = jnp.eye(5)[:4], jnp.eye(5)[2:]
+    states, examples = jnp.asarray(np.eye(5)[:4]), jnp.asarray(np.eye(5)[2:])
     data = trajectories.from_trajectories(np.eye(5)[None, :4], np.zeros((1, 4), int))
-    batch = learner.batch(data, jax.random.key(0))
-    params = learner.init(jax.random.key(1), batch).params
-    got = np.asarray(learner.action_values(params, states, examples))
-    scores = np.zeros((2, 4, 3))
-    for k in range(2):
-        own = jax.tree.map(lambda leaf, k=k: leaf[k], params["critic"])
-        for a in range(3):
-            anchor = states, jnp.full(4, a)
-            logits = learner.critic.apply(own, anchor, examples, method="pairwise")
-            scores[k, :, a] = np.log(np.exp(np.asarray(logits)).mean(axis=1))
+
+    @jax.jit
+    def both(key):
+        params = learner.init(key, learner.batch(data, key)).params
+        own = [jax.tree.map(lambda leaf, k=k: leaf[k], params["critic"]) for k in (0, 1)]
+        anchors = jnp.repeat(states, 3, axis=0), jnp.tile(jnp.arange(3), 4)
+        logits = [learner.critic.apply(p, anchors, examples, method="pairwise") for p in own]
+        return learner.action_values(params, states, examples), logits
+
+    got, logits = jax.tree.map(np.asarray, both(jax.random.key(1)))
+    scores = np.log(np.exp(logits).mean(axis=2)).reshape(2, 4, 3)
     np.testing.assert_allclose(got, scores.min(axis=0), rtol=1e-4, atol=1e-6)
     for wrong in (scores[0], scores[1], scores.max(axis=0), scores.mean(axis=0)):
         assert np.abs(got - wrong).max() > 1e-3
-
-
-def only_seed(state):
-    return jax.tree.map(lambda leaf: leaf[0], state)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -154,8 +150,9 @@ def test_the_learned_model_finds_the_probabilities_of_success():
     state = only_seed(train(learner, data, jax.random.key(0), steps=600, log_every=600)[0])
     marginal = np.bincount(states[:, 1:].ravel(), minlength=5) / states[:, 1:].size
     success = np.array([0, 1, 0, 1, 0])
-    examples = jnp.eye(5)[np.repeat([1, 3], [50, int(50 * marginal[3] / marginal[1])])]
-    scores = learner.action_values(state.params, jnp.eye(5), examples)
+    everyone = np.eye(5, dtype=np.float32)
+    examples = everyone[np.repeat([1, 3], [50, int(50 * marginal[3] / marginal[1])])]
+    scores = jax.jit(learner.action_values)(state.params, everyone, examples)
     exact = stops_in_success(P, policy, success, GAMMA, 100)
     learned = (marginal @ success) * np.exp(np.asarray(scores))
     assert np.abs(learned - exact).mean() < 0.4 * exact.std()
@@ -182,9 +179,10 @@ def drift():
 def test_the_actor_raises_the_smaller_of_the_critics_scores(drift):
     learner = continuous(batch_size=5, ensemble=2)
     key = jax.random.key(3)
-    batch, state, (_, metrics) = first_loss(learner, drift, key)
+    examples = jnp.linspace(-2.0, 2.0, 7)[:, None]  # so wide that the critics change places
+    batch, state, (_, metrics) = first_loss(learner, (drift[0], examples), key)
     assert isinstance(batch, laeo.ExampleFutures)
-    np.testing.assert_array_equal(batch.examples, drift[1])
+    np.testing.assert_array_equal(batch.examples, examples)
     nothing = jnp.zeros_like(batch.goal)
 
     @jax.jit
@@ -202,10 +200,11 @@ def test_the_actor_raises_the_smaller_of_the_critics_scores(drift):
         told = (batch.state, nothing, batch.action)
         return logits, learner.actor.apply(state.params["actor"], *told, method="log_prob")
 
-    logits, log_prob = by_parts(jax.random.split(key)[1])
+    logits, log_prob = jax.tree.map(np.asarray, by_parts(jax.random.split(key)[1]))
+    assert 0 < np.mean(logits[0] < logits[1]) < 1
     score = 0.0
     for i in range(5):
-        rows = [np.asarray(table[i]) for table in logits]
+        rows = [table[i] for table in logits]
         score += min(np.log(np.exp(row).sum() / 7) for row in rows) / 5
     expected = -0.5 * score - 0.5 * np.mean(log_prob)
     np.testing.assert_allclose(metrics["actor"], expected, rtol=1e-4, atol=1e-5)
@@ -214,8 +213,9 @@ def test_the_actor_raises_the_smaller_of_the_critics_scores(drift):
 def test_the_actor_goes_to_the_examples(drift):
     learner = continuous(batch_size=32, learning_rate=5e-3, bc=0.05)
     state = only_seed(train(learner, drift, jax.random.key(0), steps=200, log_every=200)[0])
-    act = jax.jit(lambda goal: learner.act(state, jnp.zeros(1), goal, (), jax.random.key(0), 0.0))
-    action, carry = act(jnp.full(1, -1.0))
+    place, key = jnp.zeros(1), jax.random.key(0)
+    act = jax.jit(lambda goal: learner.act(state, place, goal, (), key, 0.0))
+    action, carry = act(place - 1)
     assert carry == ()
-    np.testing.assert_array_equal(action, act(jnp.full(1, 1.0))[0])
+    np.testing.assert_array_equal(action, act(place + 1)[0])
     assert float(action[0]) > 0.3

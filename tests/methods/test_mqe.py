@@ -29,7 +29,9 @@ from offline_oracles import (
     random_batch,
     random_state,
 )
+from offline_walks import CLIMBER, TOWERS, check_it_walks_where_it_is_told
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 GAMMA, BEYOND, DIAGONAL, BC = 0.8, 0.3, 0.3, 0.4
 AGENT = MQE(
     actor=UnitGaussianPolicy(2, (6,)),
@@ -376,3 +378,8 @@ def test_what_is_no_probability_is_named(change, message):
     values = {"gamma": 0.9, "lam": 0.5, "p": 0.5} | change
     with pytest.raises(ValueError, match=message):
         method.waypoint_operator(P, policy, values["gamma"], values["lam"], values["p"])
+
+
+def test_it_walks_where_it_is_told():
+    agent = MQE(**CLIMBER, critic=ActionMetric(*TOWERS, 2, scaled=True), lam=0.8)
+    check_it_walks_where_it_is_told(agent)

@@ -17,6 +17,7 @@ from goalward.protocol import PLAIN
 from goalward.training.loop import train
 from offline_oracles import (
     check_gradient,
+    check_target,
     double,
     goal_value,
     member,
@@ -25,7 +26,9 @@ from offline_oracles import (
     random_batch,
     random_state,
 )
+from states import only_seed
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 AGENT = SHARSA(
     actor=VelocityField((6,)),
     high_actor=VelocityField((5,)),
@@ -118,9 +121,7 @@ def test_an_update_by_hand():
     np.testing.assert_allclose(metrics["loss"], parts.sum(), rtol=1e-5)
     total = lambda params, held: by_hand(params, held, target, batch).sum()  # noqa: E731
     check_gradient(total, state.params, gradient, ["value", "critic", "high_actor", "actor"])
-    slow = jax.tree.map(lambda t, p: 0.995 * t + 0.005 * p, state.target_params, after.params)
-    for new, expected in zip(*map(jax.tree.leaves, (after.target_params, slow)), strict=True):
-        np.testing.assert_allclose(new, expected, atol=1e-6)
+    check_target(state, after)
 
 
 def euler(params, name, s, g, x, steps=3):
@@ -209,7 +210,7 @@ def test_short_walks_make_a_policy_for_far_goals():
         actor_goals=GoalMixture(trajectory=0.5, random=0.5),
     )
     state, _ = train(agent, data, jax.random.key(0), 300)
-    state = jax.tree.map(lambda leaf: leaf[0], state)
+    state = only_seed(state)
     keys = jax.random.split(jax.random.key(1), 60)
     act = jax.jit(
         jax.vmap(lambda s, g, k: agent.act(state, s, g, (), k)[0][0], in_axes=(None, None, 0))

@@ -16,6 +16,7 @@ from goalward.nets.policies import TanhGaussianPolicy
 from goalward.nets.stable import StableMLP
 from goalward.protocol import ADAM, PLAIN, gradient_step, initial_state
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 ROWS = 6
 
 
@@ -24,10 +25,10 @@ def table_agent(**options):
     return StableContrastiveRL(critic=critic, actor=None, actions=2, gamma=0.8, **options)
 
 
-def table_batch(seed=0):
-    rng = np.random.default_rng(seed)
+def table_batch():
+    rng = np.random.default_rng(0)
     fields = {
-        name: jnp.asarray(rng.integers(2 if name == "action" else 4, size=ROWS))
+        name: rng.integers(2 if name == "action" else 4, size=ROWS)
         for name in ("state", "action", "next_state", "next_goal", "goal")
     }
     return HindsightTransitions(**fields)
@@ -39,7 +40,7 @@ def tables(seed=0):
 
 
 def state_of(agent, weights):
-    params = {"params": jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), weights)}
+    params = {"params": jax.tree.map(np.float32, weights)}
     return initial_state({"actor": {}, "critic": params}, ADAM, 1e-3)
 
 
@@ -49,14 +50,14 @@ def test_the_balanced_loss_is_the_double_loop():
     total = 0.0
     for k in range(2):
         for i in range(ROWS):
-            anchor = weights["phi"][k][2 * int(batch.state[i]) + int(batch.action[i])]
+            anchor = weights["phi"][k][2 * batch.state[i] + batch.action[i]]
             for j in range(ROWS):
-                f = anchor @ weights["psi"][k][int(batch.goal[j])]
+                f = anchor @ weights["psi"][k][batch.goal[j]]
                 loss = np.log1p(np.exp(-f)) if i == j else np.log1p(np.exp(f)) / (ROWS - 1)
                 total += loss / ROWS / 2
     state = state_of(agent, weights)
     loss = jax.jit(agent.critic_loss)(state.params, state, batch, jax.random.key(0))
-    assert loss == pytest.approx(total, rel=1e-5)
+    assert float(loss) == pytest.approx(total, rel=1e-5)
 
 
 def test_the_bootstrap_switch_is_c_learning_with_the_smaller_target():
@@ -65,16 +66,21 @@ def test_the_bootstrap_switch_is_c_learning_with_the_smaller_target():
     target = state_of(agent, tables(1)).params
     state = state.replace(target_params=target)
     key = jax.random.key(2)
-    got = jax.jit(agent.critic_loss)(state.params, state, batch, key)
     twin = CLearningControl(critic=agent.critic, actor=None, actions=2, gamma=0.8)
-    assert got == pytest.approx(float(twin.critic_loss(state.params, state, batch, key)), rel=1e-6)
+    goal = np.roll(batch.goal, 1)
+
+    @jax.jit
+    def both(state, batch, goal):
+        losses = [x.critic_loss(state.params, state, batch, key) for x in (agent, twin)]
+        return losses, agent.propose(state.params, batch.next_state, goal, key)[0]
+
+    (got, other_loss), action = jax.tree.map(np.asarray, both(state, batch, goal))
+    assert got == pytest.approx(float(other_loss), rel=1e-6)
     # By hand, from the actions that the agent draws.
-    goal = np.roll(np.asarray(batch.goal), 1)
-    action, _ = agent.propose(state.params, batch.next_state, jnp.asarray(goal), key)
     f, later = tables(0), tables(1)
 
     def score(weights, k, s, a, g):
-        return weights["phi"][k][2 * int(s) + int(a)] @ weights["psi"][k][int(g)]
+        return weights["phi"][k][2 * s + a] @ weights["psi"][k][g]
 
     total = 0.0
     for i in range(ROWS):
@@ -88,25 +94,28 @@ def test_the_bootstrap_switch_is_c_learning_with_the_smaller_target():
     assert got == pytest.approx(total / ROWS / 2, rel=1e-4)
 
 
-def cold_critic(rows, normalise=True):
-    tower = StableMLP((32, 8), normalise=normalise)
+def test_a_cold_critic_starts_at_known_losses():
+    tower = StableMLP((32, 8), normalise=True)
     critic = InnerProductCritic(tower, tower.clone())
-    rng = np.random.default_rng(0)
-    x, y = jnp.asarray(rng.normal(size=(2, rows, 5)), jnp.float32)
-    params = critic.init(jax.random.key(0), x, y)
-    return critic.apply(params, x, y, method="pairwise")
 
+    @jax.jit
+    def cold(x, y, key):
+        logits = critic.apply(critic.init(key, x, y), x, y, method="pairwise")
+        few = [logits[:rows, :rows] for rows in (2, 7, 64)]
+        return logits, [binary_nce(f) for f in few], [info_nce(f) for f in few]
 
-@pytest.mark.parametrize("rows", [2, 7, 64])
-def test_a_cold_critic_starts_at_known_losses(rows):
-    logits = cold_critic(rows)
+    x, y = np.float32(np.random.default_rng(0).normal(size=(2, 64, 5)))
+    logits, binary, picked = cold(x, y, jax.random.key(0))
     assert np.abs(logits).max() < 1e-10
-    assert binary_nce(logits) == pytest.approx(2 * np.log(2), abs=1e-6)
-    assert info_nce(logits) == pytest.approx(np.log(rows), abs=1e-5)
+    np.testing.assert_allclose(binary, 2 * np.log(2), atol=1e-6)
+    np.testing.assert_allclose(picked, np.log([2, 7, 64]), atol=1e-5)
 
 
 def linear_loss(params, x, y):
     return binary_nce((x @ params["W"].T) @ (y @ params["V"].T).T)
+
+
+SLOPE = jax.jit(jax.grad(linear_loss))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -116,7 +125,7 @@ def test_the_matrix_is_the_slope_of_cold_layers(seed):
     y = np.hstack([x[:, :2] + 0.3 * rng.normal(size=(9, 2)), rng.normal(size=(9, 1))])
     W, V = 1e-4 * rng.normal(size=(2, 4)), 1e-4 * rng.normal(size=(2, 3))
     A = cold_start_matrix(x, y)
-    slope = jax.grad(linear_loss)({"W": W, "V": V}, x, y)
+    slope = SLOPE({"W": W, "V": V}, x, y)
     np.testing.assert_allclose(-slope["W"], V @ A.T, rtol=2e-2, atol=1e-8)
     np.testing.assert_allclose(-slope["V"], W @ A, rtol=2e-2, atol=1e-8)
     # The definition: the mean over positives minus the mean over negatives, halved.
@@ -130,7 +139,7 @@ def test_plain_descent_grows_at_the_predicted_rate_and_adam_at_once():
     x = rng.normal(size=(64, 5))
     y = x @ rng.normal(size=(5, 4)) + 0.1 * rng.normal(size=(64, 4))
     cold = {"W": 1e-12 * rng.normal(size=(3, 5)), "V": 1e-12 * rng.normal(size=(3, 4))}
-    cold = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), cold)
+    cold = jax.tree.map(np.float32, cold)
     rate = 1e-2
 
     def loss(params, state, batch, key):
@@ -143,7 +152,7 @@ def test_plain_descent_grows_at_the_predicted_rate_and_adam_at_once():
         size[name] = []
         for _ in range(400):
             state = step(state)
-            size[name].append(float(jnp.linalg.norm(state.params["W"])))
+            size[name].append(np.linalg.norm(state.params["W"]))
     top = np.linalg.svd(cold_start_matrix(x, y), compute_uv=False)[0]
     growth = np.log(size["plain"][399] / size["plain"][300]) / 99
     assert growth == pytest.approx(np.log1p(rate * top), rel=0.01)
@@ -168,14 +177,19 @@ def image_batch():
     return HindsightTransitions(action=action, **images)
 
 
-def test_the_crop_enters_the_imitation_and_nothing_else():
+@pytest.fixture(scope="module")
+def state():
+    """Networks of all image agents: neither cloning nor crops change them."""
+    return jax.jit(image_agent().init)(jax.random.key(0), image_batch())
+
+
+def test_the_crop_enters_the_imitation_and_nothing_else(state):
     batch, key = image_batch(), jax.random.key(1)
     plain, cropped = image_agent(bc=0.4), image_agent(bc=0.4, crop=JointCrop(2, 1.0))
-    state = jax.jit(plain.init)(jax.random.key(0), batch)
-    seen, aim = JointCrop(2, 1.0)(jax.random.split(key)[0], batch.state, batch.goal)
 
     @jax.jit
     def losses(params):
+        seen, aim = JointCrop(2, 1.0)(jax.random.split(key)[0], batch.state, batch.goal)
         actor = [agent.extract(params, batch, key) for agent in (plain, cropped)]
         critic = [agent.critic_loss(params, state, batch, key) for agent in (plain, cropped)]
         imitated = [
@@ -191,27 +205,28 @@ def test_the_crop_enters_the_imitation_and_nothing_else():
 
 
 @pytest.mark.parametrize("crop", [None, JointCrop(2, 1.0)])
-def test_imitation_is_told_the_goal_that_was_reached(crop):
+def test_imitation_is_told_the_goal_that_was_reached(state, crop):
     """The policy trains on random goals too, but what it imitates led to its own row's future."""
     agent, batch = image_agent(bc=0.4, random_goals=0.5, crop=crop), image_batch()
     key = jax.random.key(1)
-    state = jax.jit(agent.init)(jax.random.key(0), batch)
     moved = np.r_[ROWS - 1, np.arange(ROWS // 2 - 1), np.arange(ROWS // 2, ROWS)]
-    crop_key, actor_key = jax.random.split(key)
-    seen, aim = batch.state, batch.goal
-    if crop is not None:
-        seen, aim = crop(crop_key, seen, aim)
 
     @jax.jit
-    def by_hand(params):
+    def both(params):
+        crop_key, actor_key = jax.random.split(key)
+        seen, aim = batch.state, batch.goal
+        if crop is not None:
+            seen, aim = crop(crop_key, seen, aim)
         goal = batch.goal[moved]
         action, _ = agent.propose(params, batch.state, goal, actor_key)
         logits = agent.scores(params, batch.state, action, goal)
         recorded = agent.data_log_prob(params, batch.replace(state=seen, goal=aim))
-        return -0.6 * jnp.mean(jnp.min(logits, axis=0)) - 0.4 * jnp.mean(recorded)
+        by_hand = -0.6 * jnp.mean(jnp.min(logits, axis=0)) - 0.4 * jnp.mean(recorded)
+        return agent.extract(params, batch, key), by_hand
 
-    got = jax.jit(lambda p: agent.extract(p, batch, key))(state.params)
-    assert got == pytest.approx(float(by_hand(state.params)), rel=1e-4)
+    steep = jax.tree.map(lambda leaf: 4 * np.asarray(leaf), state.params["critic"])
+    got, expected = both(state.params | {"critic": steep})  # so the action drawn is seen
+    assert float(got) == pytest.approx(float(expected), rel=1e-4)
 
 
 def test_the_defaults_are_those_of_the_released_code():
@@ -226,7 +241,13 @@ def test_the_contrast_is_a_choice():
     for contrast in (binary_nce, info_nce):
         agent = table_agent(contrast=contrast)
         state = state_of(agent, weights)
-        losses[contrast] = agent.critic_loss(state.params, state, batch, jax.random.key(0))
-        logits = agent.scores(state.params, batch.state, batch.action, batch.goal, "pairwise")
-        assert losses[contrast] == pytest.approx(np.mean([contrast(f) for f in logits]), rel=1e-6)
+
+        @jax.jit
+        def both(state, batch, agent=agent):
+            loss = agent.critic_loss(state.params, state, batch, jax.random.key(0))
+            logits = agent.scores(state.params, batch.state, batch.action, batch.goal, "pairwise")
+            return loss, jnp.stack([agent.contrast(f) for f in logits])
+
+        losses[contrast], each = both(state, batch)
+        np.testing.assert_allclose(losses[contrast], np.mean(each), rtol=1e-6)
     assert abs(losses[binary_nce] - losses[info_nce]) > 0.1

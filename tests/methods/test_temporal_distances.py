@@ -1,5 +1,7 @@
 """CMD: distances read off contrastive critics, against exact tables and loops from equations."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +11,7 @@ from flax import linen as nn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goalward.losses.contrastive import info_nce, symmetric_info_nce
+from goalward.losses.contrastive import info_nce
 from goalward.methods import temporal_distances as method
 from goalward.nets.critics import TableCritic
 from goalward.nets.mlp import MLP
@@ -18,7 +20,9 @@ from goalward.protocol import Learner
 from goalward.tabular import distances, mdp, paths
 from goalward.tabular.successor import state_successor_measure
 from goalward.training.loop import fresh_states, train
+from states import only_seed
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 COUNTED = jax.jit(jax.value_and_grad(method.counted_info_nce), static_argnums=2)
 WRITTEN_OUT = jax.jit(
     jax.value_and_grad(lambda t, s, g, axis: info_nce(t[s[:, None], g[None, :]], axis)),
@@ -72,42 +76,54 @@ def test_counting_a_batch_is_the_same_as_writing_it_out(seed, batch):
 
 def test_the_learners_loss_is_symmetric_infonce_of_potential_less_metric():
     encoder, potential = MLP((8, 6)), nn.Dense(1, use_bias=False)
+    codes = jnp.eye(3)
     critic = method.PotentialCritic(MRNCritic(encoder), potential)
     learner = method.StateContrast(critic, lambda s: jax.nn.one_hot(s, 3), 3, rows=0.5)
-    state = learner.init(jax.random.key(0), jnp.zeros((3, 3)))
-    params, inside = state.params, state.params["params"]
-    codes = jnp.eye(3)
-    z = np.asarray(encoder.apply({"params": inside["critic"]["encoder"]}, codes))
-    c = np.asarray(potential.apply({"params": inside["potential"]}, codes))[:, 0]
+
+    @jax.jit
+    def parts(key):
+        state = learner.init(key, jnp.zeros((3, 3)))
+        inside = state.params["params"]
+        z = encoder.apply({"params": inside["critic"]["encoder"]}, codes)
+        c = potential.apply({"params": inside["potential"]}, codes)[:, 0]
+        return state, z, c, learner.logits(state.params)
+
+    state, z, c, got = jax.tree.map(np.asarray, parts(jax.random.key(0)))
     table = np.zeros((3, 3))
     for s in range(3):
         for g in range(3):
             # The first half of an encoding is one-way, the second a norm.
             table[s, g] = c[g] - max(0.0, (z[s, :3] - z[g, :3]).max())
             table[s, g] -= np.linalg.norm(z[s, 3:] - z[g, 3:])
-    np.testing.assert_allclose(learner.logits(params), table, atol=1e-5)
+    np.testing.assert_allclose(got, table, atol=1e-5)
     pairs = [(0, 0), (0, 1), (0, 1), (1, 2), (2, 2)]
     counts = np.zeros((3, 3), np.float32)
     for s, g in pairs:
         counts[s, g] += 1
-    logits = jnp.array([[table[s, g] for _, g in pairs] for s, _ in pairs])
-    for rows, expected in (
-        (0.5, symmetric_info_nce(logits)),
-        (1.0, info_nce(logits, axis=1)),
-        (0.0, info_nce(logits, axis=0)),
-    ):
-        own = method.StateContrast(critic, learner.features, 3, rows=rows)
-        loss, _ = own.loss(params, state, jnp.asarray(counts), jax.random.key(0))
-        np.testing.assert_allclose(loss, expected, atol=1e-5)
+    logits = np.array([[table[s, g] for _, g in pairs] for s, _ in pairs])
+    picked = [
+        np.mean([x[i] - np.log(np.exp(x).sum()) for i, x in enumerate(m)])
+        for m in (logits, logits.T)
+    ]
+
+    @jax.jit
+    def losses(state):
+        return [
+            replace(learner, rows=rows).loss(state.params, state, counts, jax.random.key(0))[0]
+            for rows in (0.5, 1.0, 0.0)
+        ]
+
+    expected = [-np.mean(picked), -picked[0], -picked[1]]
+    np.testing.assert_allclose(losses(state), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_pairs_are_states_and_their_futures_so_far_ahead_as_the_discount_says(first):
     gamma, steps, n = 0.7, 40, 200_000
-    walks = jnp.tile(jnp.arange(steps + 1), (3, 1))  # the state is the time
+    walks = np.tile(np.arange(steps + 1), (3, 1))  # the state is the time
     learner = table_of(steps + 1, gamma=gamma, batch_size=n, first=first, anchors=0.5)
     assert isinstance(learner, Learner)
-    counts = np.asarray(learner.batch(walks, jax.random.key(0)))
+    counts = np.asarray(jax.jit(learner.batch)(walks, jax.random.key(0)))
     assert counts.sum() == n
     s, g = np.nonzero(counts)
     assert s.max() == steps // 2 - 1
@@ -118,9 +134,9 @@ def test_pairs_are_states_and_their_futures_so_far_ahead_as_the_discount_says(fi
 
 
 def test_near_the_end_of_a_walk_the_future_is_renormalised():
-    walks = jnp.array([[0, 1, 2]])
+    walks = np.array([[0, 1, 2]])
     learner = table_of(3, gamma=0.5, batch_size=100_000)
-    counts = np.asarray(learner.batch(walks, jax.random.key(1)))
+    counts = np.asarray(jax.jit(learner.batch)(walks, jax.random.key(1)))
     p = counts / counts.sum(1, keepdims=True).clip(1)
     np.testing.assert_allclose(p[0], [4 / 7, 2 / 7, 1 / 7], atol=0.01)
     np.testing.assert_allclose(p[1], [0, 2 / 3, 1 / 3], atol=0.01)
@@ -140,21 +156,21 @@ def test_a_table_learns_the_distance_from_any_start_but_not_by_the_forward_loss(
         "anchors": 0.5,
         "transform": optax.chain(optax.scale_by_adam(), cosine),
     }
-    offsets = jnp.linspace(-1.5, 1.5, n)[None, :, None]
+    offsets = np.linspace(-1.5, 1.5, n, dtype=np.float32)[None, :, None]
     errors, learned = {}, {}
     for rows, first in ((0.5, 0), (1.0, 0), (0.5, 1)):
         learner = table_of(n, rows=rows, first=first, **shared)
         state = fresh_states(learner, walks, jax.random.key(0))
-        params = jax.tree.map(lambda t: t + offsets, state.params)
+        params = jax.tree.map(lambda t: np.asarray(t) + offsets, state.params)
         state = train(learner, walks, jax.random.key(0), steps, states=state.replace(params=params))
-        table = np.asarray(learner.logits(jax.tree.map(lambda leaf: leaf[0], state[0].params)))
+        table = np.asarray(jax.jit(learner.logits)(only_seed(state[0].params)))
         learned[rows, first] = table
         errors[rows, first] = np.abs(method.change_of_variables(table) - exact).mean()
     assert errors[0.5, 0] < 0.05
     assert errors[1.0, 0] > 0.5
     assert errors[0.5, 1] > 0.3
     # Nothing pulls the forward logits' rows back; what Adam lets them drift is the same in all.
-    drift = learned[1.0, 0].mean(1) - np.asarray(offsets)[0, :, 0]
+    drift = learned[1.0, 0].mean(1) - offsets[0, :, 0]
     assert np.ptp(drift) < 0.3 * np.ptp(offsets)
     assert np.ptp(learned[0.5, 0].mean(1)) < 0.3 * np.ptp(offsets)
 
@@ -176,15 +192,15 @@ def test_distillation_by_loops_and_where_its_gradients_go():
                 slope[i, j] = -2 * max(0.0, -gap) / 16 / weight
     assert above > 0.01
     assert below > 0.01
-    arrays = [jnp.asarray(x, jnp.float32) for x in (d, logits, own)]
-    metric, dual = method.distillation(*arrays, weight, margin)
+    arrays = [np.float32(x) for x in (d, logits, own, weight)]
+    metric, dual = jax.jit(method.distillation, static_argnums=4)(*arrays, margin)
     np.testing.assert_allclose(metric, above + below / weight, rtol=1e-5)
     np.testing.assert_allclose(dual, weight * (margin - above), rtol=1e-5)
 
     def total(d, logits, own, weight):
         return sum(method.distillation(d, logits, own, weight, margin))
 
-    got = jax.grad(total, argnums=(0, 1, 2, 3))(*arrays, jnp.float32(weight))
+    got = jax.tree.map(np.asarray, jax.jit(jax.grad(total, argnums=(0, 1, 2, 3)))(*arrays))
     np.testing.assert_allclose(got[0], slope, atol=1e-6)
     assert not got[1].any()
     assert not got[2].any()
@@ -194,10 +210,15 @@ def test_distillation_by_loops_and_where_its_gradients_go():
 def test_a_potential_and_a_metric_hold_the_triangle_inequality_whatever_the_weights():
     critic = method.PotentialCritic(MRNCritic(MLP((8, 8))), nn.Dense(1))
     learner = method.StateContrast(critic, lambda s: jax.nn.one_hot(s, 6), 6)
-    for seed in range(3):
-        params = learner.init(jax.random.key(seed), jnp.zeros((6, 6))).params
+
+    @jax.jit
+    def distance(key):
+        params = learner.init(key, jnp.zeros((6, 6))).params
         params = jax.tree.map(lambda leaf: 3 * leaf + 1, params)
-        d = np.asarray(method.change_of_variables(learner.logits(params)), np.float64)
+        return method.change_of_variables(learner.logits(params))
+
+    for seed in range(3):
+        d = np.asarray(distance(jax.random.key(seed)), np.float64)
         assert paths.triangle_violation(d) < 1e-4
         assert d.min() > -1e-4
         assert np.abs(d - d.T).max() > 0.1

@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pytest
 
 from goalward.losses.logistic import all_pairs_nce
 from goalward.methods.temporal_distances import CMD
@@ -20,7 +21,9 @@ from offline_oracles import (
     random_batch,
     random_state,
 )
+from offline_walks import CLIMBER, MLP_WIDTHS, check_it_walks_where_it_is_told
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 BC = 0.4
 BATCH = random_batch(7)
 
@@ -109,3 +112,12 @@ def test_one_encoder_reads_both_ends_and_copies_differ():
     assert first.shape == (2, 3, 4)
     assert (first[0] != first[1]).any()
     assert (PAPER.value_goals.trajectory, PAPER.value_goals.geometric) == (1.0, True)
+
+
+def test_it_walks_where_it_is_told():
+    agent = CMD(
+        **CLIMBER,
+        critic=ActionMetric(None, NormalizedMLP(MLP_WIDTHS), 2, scaled=True),
+        potential=NormalizedMLP((16, 1)),
+    )
+    check_it_walks_where_it_is_told(agent)

@@ -22,7 +22,9 @@ from offline_oracles import (
     random_batch,
     random_state,
 )
+from offline_walks import CLIMBER, TOWERS, check_it_walks_where_it_is_told
 
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 GAMMA, TEMPERATURE, BEYOND, DIAGONAL, BC = 0.8, 1.7, 0.6, 0.3, 0.4
 AGENT = TMD(
     actor=UnitGaussianPolicy(2, (6,)),
@@ -133,3 +135,8 @@ def test_settings_are_checked(change):
 def test_goals_are_futures():
     assert (AGENT.value_goals.trajectory, AGENT.value_goals.geometric) == (1.0, True)
     assert jnp.isfinite(AGENT.temperature)
+
+
+def test_it_walks_where_it_is_told():
+    agent = TMD(**CLIMBER, critic=ActionMetric(*TOWERS, 2), temperature=4.0)
+    check_it_walks_where_it_is_told(agent)

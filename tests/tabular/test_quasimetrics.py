@@ -146,3 +146,20 @@ def test_wrong_calls_are_refused() -> None:
         quasimetrics.backup(d, 2 * P)
     with pytest.raises(ValueError, match="sum of one"):
         quasimetrics.backup(d, -P)
+
+
+def test_greedy_takes_the_nearest_and_shares_ties():
+    pairs = np.random.default_rng(0).uniform(1, 2, size=(S, A, S + 1))
+    policy = quasimetrics.greedy(pairs)
+    assert policy.shape == (S, S + 1, A)
+    for s in range(S):
+        for g in range(S + 1):
+            assert policy[s, g, pairs[s, :, g].argmin()] == 1
+    pairs[0, :, 2] = [1.5, 1.5 + 1e-12, 1.5 + 1e-6]
+    pairs[3] = np.inf
+    pairs[3, 1, 0] = 700.0
+    policy = quasimetrics.greedy(pairs)
+    np.testing.assert_array_equal(policy[0, 2], [0.5, 0.5, 0])
+    np.testing.assert_array_equal(policy[3, 0], [0, 1, 0])
+    np.testing.assert_allclose(policy[3, 1], 1 / A)  # nothing known: all share
+    np.testing.assert_array_equal(quasimetrics.greedy(pairs, 1e-3)[0, 2], np.full(3, 1 / 3))

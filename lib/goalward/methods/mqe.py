@@ -29,6 +29,7 @@ from goalward.data.goals import HindsightTransitions
 from goalward.data.trajectories import Dataset
 from goalward.losses.distances import linex, pairs_mean
 from goalward.protocol import Key, LearnerState, Params, check_discount
+from goalward.tabular import quasimetrics
 from goalward.tabular.mdp import Policy, Transitions, state_transitions
 from goalward.tabular.paths import floyd_warshall
 
@@ -232,16 +233,13 @@ def distance(h: Float[np.ndarray, "*table"]) -> Float[np.ndarray, "*table"]:
         return np.maximum(0.0, -np.log(h))
 
 
-def greedy(q: Pairs, tolerance: float = 1e-9) -> Float[np.ndarray, "states goals actions"]:
-    """The policy of least $-\\log q$; actions within `tolerance` nats of the least share.
+def greedy(q: Pairs) -> quasimetrics.GoalPolicy:
+    """The policy of least $-\\log q$; equally good actions share.
 
     Distances are compared, not their exponentials: far from a goal those differ by less than any
-    absolute tolerance. Where no action is known to lead anywhere, all share.
+    absolute tolerance.
     """
-    cost = np.swapaxes(distance(q), 1, 2)
-    least = cost.min(axis=2, keepdims=True)
-    best = (cost == least) | (cost <= least + tolerance)
-    return best / best.sum(axis=2, keepdims=True)
+    return quasimetrics.greedy(distance(q))
 
 
 def _check(lam: float, p: float) -> None:

@@ -21,18 +21,13 @@ from goalward.data.goals import HindsightTransitions
 from goalward.losses.contrastive import info_nce
 from goalward.losses.distances import linex, pairs_mean
 from goalward.protocol import Key, LearnerState, Params
-from goalward.tabular import distances
+from goalward.tabular import distances, quasimetrics
 from goalward.tabular.goals import goal_reaching
 from goalward.tabular.mdp import Policy, Transitions
 from goalward.tabular.paths import floyd_warshall
-from goalward.tabular.quasimetrics import Table, action_invariance
+from goalward.tabular.quasimetrics import GoalPolicy, Pairs, Table, action_invariance
 
 Operator = Callable[[Table], Table]
-Pairs = Float[np.ndarray, "states actions goals"]
-GoalPolicy = Float[np.ndarray, "states goals actions"]
-
-TIE = 1e-9
-"""Distances this close, in nats, are equally good."""
 
 
 def behaviour_distance(P: Transitions, policy: Policy, gamma: float) -> Table:
@@ -145,10 +140,7 @@ def monte_carlo(
 
 def greedy(d: Table, n_states: int) -> GoalPolicy:
     """For each goal the action of the least $d((s,a),g)$; equally good ones share."""
-    pairs = _pairs(d, n_states)
-    best = pairs.min(axis=1, keepdims=True)
-    chosen = (pairs == best) | (pairs <= best + TIE)
-    return np.swapaxes(chosen / chosen.sum(axis=1, keepdims=True), 1, 2)
+    return quasimetrics.greedy(_pairs(d, n_states))
 
 
 def arrival(P: Transitions, policy: GoalPolicy, gamma: float) -> Float[np.ndarray, "states goals"]:

@@ -25,6 +25,8 @@ from goalward.tabular.mdp import Transitions
 from goalward.tabular.paths import floyd_warshall
 
 Table = Float[np.ndarray, "rows columns"]
+Pairs = Float[np.ndarray, "states actions goals"]
+GoalPolicy = Float[np.ndarray, "states goals actions"]
 
 
 def action_invariance(d: Table, n_states: int) -> Table:
@@ -91,6 +93,19 @@ def sweep(d: Table, P: Transitions, gamma: float) -> Table:
         ValueError: as `backup`.
     """
     return floyd_warshall(one_step_backup(action_invariance(d, len(P)), P, gamma))
+
+
+def greedy(pairs: Pairs, tolerance: float = 1e-9) -> GoalPolicy:
+    """For each goal the action of the least $d((s,a),g)$; equally good ones share.
+
+    Args:
+        pairs: distances from pairs to goals, in nats; where no action is known to lead to the
+            goal, all share.
+        tolerance: nats; distances this close to the least are equally good.
+    """
+    best = pairs.min(axis=1, keepdims=True)
+    chosen = (pairs == best) | (pairs <= best + tolerance)
+    return np.swapaxes(chosen / chosen.sum(axis=1, keepdims=True), 1, 2)
 
 
 def _actions(d: Table, n_states: int) -> int:

@@ -211,6 +211,28 @@ def crtr_batch(seed, M, T, B, R, gamma):
     return np.array(rows)
 
 
+# %% crtr_batch wrong: consecutive trajectories from a random one on
+def crtr_batch(seed, M, T, B, R, gamma):
+    rng = np.random.default_rng(seed)
+    rows = []
+    for m in np.repeat((rng.integers(M) + np.arange(B // R)) % M, R):
+        t = rng.integers(T)
+        w = gamma ** np.arange(T - t)
+        rows.append([m, t, t + 1 + rng.choice(T - t, p=w / w.sum())])
+    return np.array(rows)
+
+
+# %% crtr_batch wrong: every seventh trajectory from a random one on
+def crtr_batch(seed, M, T, B, R, gamma):
+    rng = np.random.default_rng(seed)
+    rows = []
+    for m in np.repeat((rng.integers(M) + 7 * np.arange(B // R)) % M, R):
+        t = rng.integers(T)
+        w = gamma ** np.arange(T - t)
+        rows.append([m, t, t + 1 + rng.choice(T - t, p=w / w.sum())])
+    return np.array(rows)
+
+
 # %% crtr_batch wrong: R trajectories, B / R times each
 def crtr_batch(seed, M, T, B, R, gamma):
     rng = np.random.default_rng(seed)
