@@ -75,7 +75,7 @@ def _fixed(quat: np.ndarray, offset: np.ndarray) -> Callable[[Array, Array], Arr
     return lambda qpos, point: turn @ point + shift
 
 
-def _turn(axis: Array, angle: Array, vector: Array) -> Array:
+def _turn(axis: np.ndarray, angle: Array, vector: Array) -> Array:
     """Rodrigues' formula: a vector turned about an axis of length 1."""
     along = axis * jnp.dot(axis, vector)
     return along + jnp.cos(angle) * (vector - along) + jnp.sin(angle) * jnp.cross(axis, vector)

@@ -122,7 +122,7 @@ def _native(model: mujoco.MjModel, substeps: int) -> Advance:
     rest = np.concatenate([[0.0], model.qpos0, np.zeros(model.nv)])
     data = [mujoco.MjData(model) for _ in range(threads)]
 
-    def steps(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    def steps(*arrays: Array) -> tuple[np.ndarray, ...]:
         lead = arrays[0].shape[:-1]
         flat = [np.asarray(a, np.float64).reshape(-1, a.shape[-1]) for a in arrays]
         qpos, qvel, warmstart, control = flat
