@@ -1,4 +1,4 @@
-"""MJX against MuJoCo itself from the same states; one compiled two-link arm for what is not slow."""
+"""MJX against MuJoCo from the same states; one compiled two-link arm for what is not slow."""
 
 import importlib.util
 from collections.abc import Callable

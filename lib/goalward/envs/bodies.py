@@ -1,12 +1,22 @@
-"""The bodies of JaxGCRL's benchmark on MuJoCo: two-link arm, pusher, ants.
+"""The bodies of JaxGCRL's benchmark on MuJoCo: a two-link arm, a pusher, ants, an arm over a table.
 
-Goals, radii, numbers observed and steps an action are the benchmark's (Bortkiewicz et al. 2025).
-Results are not comparable with its own all the same:
+Goals, starts, radii, steps an action and what is observed are the benchmark's (Bortkiewicz et al.
+2025), whose numbers these bodies' are not to be compared with all the same:
 
-1. The physics are MuJoCo's (MJX or native); most of the benchmark's bodies run on Brax's
-   `spring` or `generalized`.
-2. Success is a distance of at most the radius; there it is below.
-3. The goal's marker has no joints and no mass.
+1. All: the physics are MuJoCo's, where the benchmark's are mostly Brax's `spring` and
+   `generalized`; Newton's method makes at most 4 steps. Success is a distance of at most the
+   radius, there below it. The goal's marker has no joints and no mass. Training and evaluation
+   draw goals alike.
+2. `reacher`: as the benchmark's, with gymnasium's model.
+3. `pusher`: the benchmark's easy one. The tip observed is the middle between the two fingers, not
+   the hand's centre of mass. The goal lies at the puck's height, there 48 mm lower, so that the
+   radius is 100 mm on the table, there 88 mm. Contacts have no friction.
+4. `ant`: contacts begin at a distance of 1 cm; the first orientation is a unit quaternion.
+5. `ant-u-maze`, `ant-big-maze`: as `ant`; walls meet the torso and the feet, not the thighs.
+6. `arm-reach`, `arm-push`: a UR5e with six joints, there a Panda with seven, so one observed
+   angle less; shoulder pan, shoulder lift, elbow and wrist are moved, within other angles. No
+   gripper: no action, opening and force of one; the cube is pushed with a ball, which alone of the
+   arm touches cube and table. The cube lies on the table, there it drops onto it.
 """
 
 import os
@@ -240,8 +250,8 @@ def blocks(wall: np.ndarray) -> list[tuple[tuple[int, int], tuple[int, int]]]:
     left, found = wall.copy(), []
     for i, j in np.argwhere(wall):
         if left[i, j]:
-            width = int(np.argmin([*left[i, j:], False]))
-            height = int(np.argmin([*left[i:, j : j + width].all(axis=1), False]))
+            width = int(np.argmin(np.append(left[i, j:], False)))
+            height = int(np.argmin(np.append(left[i:, j : j + width].all(axis=1), False)))
             left[i : i + height, j : j + width] = False
             found.append(((int(i), int(j)), (height, width)))
     return found

@@ -4,7 +4,6 @@ A reset then needs no physics, and the point's velocity is this function's deriv
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -60,12 +59,12 @@ def moving(
 
 def _joint(model: mujoco.MjModel, joint: int) -> Callable[[Array, Array], Array]:
     entry, kind = model.jnt_qposadr[joint], model.jnt_type[joint]
-    axis, anchor = (np.asarray(a[joint], np.float32) for a in (model.jnt_axis, model.jnt_pos))
+    axis, anchor = (a[joint].astype(np.float32) for a in (model.jnt_axis, model.jnt_pos))
     rest = float(model.qpos0[entry])
     if kind == SLIDE:
         return lambda qpos, point: point + axis * (qpos[entry] - rest)
     if kind == HINGE:
-        return lambda qpos, point: anchor + _turn(axis, qpos[entry] - rest, point - anchor)
+        return lambda qpos, point: _turn(axis, qpos[entry] - rest, point - anchor) + anchor
     raise ValueError(f"joint {model.joint(joint).name!r} is neither a hinge nor a slide")
 
 
@@ -73,10 +72,10 @@ def _fixed(quat: np.ndarray, offset: np.ndarray) -> Callable[[Array, Array], Arr
     matrix = np.zeros(9)
     mujoco.mju_quat2Mat(matrix, quat)
     turn, shift = matrix.reshape(3, 3).astype(np.float32), np.asarray(offset, np.float32)
-    return lambda qpos, point: jnp.asarray(turn @ point + shift)
+    return lambda qpos, point: jnp.dot(turn, point) + shift
 
 
-def _turn(axis: Any, angle: Array, vector: Array) -> Array:
+def _turn(axis: np.ndarray, angle: Array, vector: Array) -> Array:
     """Rodrigues' formula: a vector turned about an axis of length 1."""
-    along = axis * jnp.dot(axis, vector)
+    along = jnp.dot(axis, vector) * axis
     return along + jnp.cos(angle) * (vector - along) + jnp.sin(angle) * jnp.cross(axis, vector)

@@ -18,7 +18,8 @@ import numpy as np
 from jaxtyping import Array, Float
 from mujoco import rollout
 
-Advance = Callable[[Array, Array, Array, Array], tuple[Array, Array, Array]]
+Now = tuple[Array, Array, Array]
+Advance = Callable[[Array, Array, Array, Array], Now]
 """`(qpos, qvel, warmstart, control) -> (qpos, qvel, warmstart)`."""
 
 KINDS = ("jax", "warp", "native")
@@ -80,7 +81,7 @@ def _mjx(model: mujoco.MjModel, substeps: int, kind: str) -> Advance:
         warmstart: Float[Array, " nv"],
         control: Float[Array, " nu"],
     ) -> tuple[Array, Array, Array]:
-        def step(now: tuple[Array, Array, Array], _: None) -> tuple[tuple[Array, ...], None]:
+        def step(now: Now, _: None) -> tuple[Now, None]:
             # Only these three go on: the rest of `Data` follows from them.
             qpos, qvel, warmstart = now
             data = blank.replace(qpos=qpos, qvel=qvel, qacc_warmstart=warmstart, ctrl=control)
@@ -122,7 +123,7 @@ def _native(model: mujoco.MjModel, substeps: int) -> Advance:
     rest = np.concatenate([[0.0], model.qpos0, np.zeros(model.nv)])
     data = [mujoco.MjData(model) for _ in range(threads)]
 
-    def steps(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    def steps(*arrays: Array) -> tuple[np.ndarray, ...]:
         lead = arrays[0].shape[:-1]
         flat = [np.asarray(a, np.float64).reshape(-1, a.shape[-1]) for a in arrays]
         qpos, qvel, warmstart, control = flat
