@@ -16,6 +16,9 @@ import jaxtyping
 import pytest
 from hypothesis import settings
 
+# One device in every worker from here on, whatever a command under test asks for.
+jax.devices()
+
 # Annotated shapes and types are checked on each call, in tests only. The course room is left out:
 # its callers are notebooks, and its own tests say what it takes.
 ROOMS = [

@@ -92,7 +92,9 @@ size = here.sizes(
 # policy is sent to the benchmark's five fixed *goals*, several episodes each; its
 # *success* at a goal is the share of episodes that end there. So an evaluation is a
 # small table, seeds by goals. Where seeds train side by side, an update of all of them
-# counts as one.
+# counts as one. Runs of `goalward bench online` are read as well: there, what is counted
+# is steps of the environments, all goals are one, and success is the share of episodes
+# that ever reach theirs.
 
 # %%
 from goalward.bench.data.names import NAMES
@@ -169,6 +171,9 @@ shared.sort(key=envs.index)
 step = {
     cell: recorded.last_shared_step(sides_there) for cell, sides_there in twins.items()
 }
+units = " or ".join(
+    dict.fromkeys(run.unit for runs in found.values() for run in runs.values())
+)
 hues = list(figures.COLORS.values())
 color = {m: hues[i % len(hues)] for i, m in enumerate(methods)}
 
@@ -241,7 +246,7 @@ fig.legend(
     handlelength=1,
     columnspacing=1.2,
 )
-fig.supxlabel("thousand updates", fontsize=10.5)
+fig.supxlabel(f"thousand {units}", fontsize=10.5)
 fig.supylabel("success, mean over goals", fontsize=10.5)
 best = {
     env: max((at_end(main, m, env).mean(), m) for m in methods if env in found[main, m])
@@ -908,7 +913,7 @@ def frame(m):
     names = ", ".join(
         f"{hue}: {side}" for hue, side in zip(("blue", "orange"), pairs, strict=False)
     )
-    fig.supxlabel(f"thousand updates; {names}", fontsize=9.5)
+    fig.supxlabel(f"thousand {units}; {names}", fontsize=9.5)
     return fig
 
 

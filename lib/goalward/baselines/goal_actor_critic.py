@@ -185,7 +185,9 @@ class GoalActorCritic(GoalActor):
         action, log_prob = self.propose(params, batch.state, goal, key)
         held = jax.lax.stop_gradient(params)
         q = self.value(held, batch.state, action, goal)
-        data_log_prob = self.data_log_prob(params, batch) if self.bc else jnp.zeros_like(log_prob)
+        # A traced weight may be any number; the constant 0 spares the work.
+        imitates = isinstance(self.bc, jax.Array) or self.bc > 0
+        data_log_prob = self.data_log_prob(params, batch) if imitates else jnp.zeros_like(log_prob)
         loss = self.actor_loss(q, log_prob, data_log_prob, self.bc, self.entropy_weight(held))
         if self.target_entropy is None:
             return loss
