@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,15 +14,18 @@ import pytest
 from flax import struct
 
 from goalward.bench.data.names import Mendable, Unknown
-from goalward.bench.official.online import compare as beside
-from goalward.bench.official.online.agent import FLAT, Config, agent, our_params
+from goalward.bench.official.online import side as processes
+from goalward.bench.official.online.agent import our_params, their_arguments
 from goalward.bench.official.online.brax_env import BraxEnvironment, with_starts
-from goalward.bench.official.online.compare import Race, judged
+from goalward.bench.official.online.compare import Race
+from goalward.bench.official.online.parity import OnlineParity, judged
+from goalward.bench.online.presets import ENCODING, FLAT_ADAM, agent
+from goalward.bench.online.settings import Settings
 from goalward.cli import main
-from goalward.training.online import Rounds, train
+from goalward.training.online import train
 
-STATE, ACTION, GOAL, WIDTH, CODE, BATCH = 10, 2, 3, 8, 4, 16
-CONFIG = Config(batch=BATCH, width=WIDTH, encoding=CODE)
+STATE, ACTION, GOAL, WIDTH, BATCH = 10, 2, 3, 8, 16
+SETTINGS = Settings("contrastive_rl", "reacher", 100, batch=BATCH, width=WIDTH)
 ENTRIES = (4, 5, 6)
 
 
@@ -40,8 +44,8 @@ def theirs(key: jax.Array) -> dict:
     return {
         "actor": {"params": actor},
         "critic": {
-            "sa_encoder": {"params": layers(keys[2], STATE + ACTION, WIDTH, WIDTH, CODE)},
-            "g_encoder": {"params": layers(keys[3], GOAL, WIDTH, WIDTH, CODE)},
+            "sa_encoder": {"params": layers(keys[2], STATE + ACTION, WIDTH, WIDTH, ENCODING)},
+            "g_encoder": {"params": layers(keys[3], GOAL, WIDTH, WIDTH, ENCODING)},
         },
         "alpha": {"log_alpha": jnp.asarray(0.3)},
     }
@@ -118,12 +122,12 @@ def snapshot() -> dict:
     }
 
 
-def worst(found: beside.OnlineParity) -> float:
+def worst(found: OnlineParity) -> float:
     return max(found.loss, *found.gradient.values(), *found.parameters.values())
 
 
 def test_losses_gradients_and_step_are_those_of_their_networks(snapshot: dict) -> None:
-    found = judged(CONFIG, snapshot)
+    found = judged(SETTINGS, snapshot)
     assert worst(found) < 1e-5
     assert max(found.step.values()) < 1e-3
 
@@ -131,18 +135,44 @@ def test_losses_gradients_and_step_are_those_of_their_networks(snapshot: dict) -
 @pytest.mark.parametrize("part", ["loss", "gradient", "after", "mu", "nu"])
 def test_a_snapshot_that_differs_is_told(snapshot: dict, part: str) -> None:
     other = snapshot | {part: jax.tree.map(lambda x: 1.05 * x, snapshot[part])}
-    found = judged(CONFIG, other)
+    found = judged(SETTINGS, other)
     assert max(worst(found), *found.step.values()) > 2e-3
 
 
 def test_other_shapes_say_so(snapshot: dict) -> None:
     with pytest.raises(Mendable, match="other shapes"):
-        judged(Config(batch=BATCH, width=2 * WIDTH, encoding=CODE), snapshot)
+        judged(replace(SETTINGS, width=2 * WIDTH), snapshot)
+
+
+def test_both_sides_are_given_the_same_settings() -> None:
+    told = Settings(
+        "contrastive_rl", "reacher", 100, batch=32, width=48, depth=3, learning_rate=1e-3,
+        gamma=0.9, energy="squared_l2", loss="backward", penalty=0.2,
+    )  # fmt: skip
+    assert their_arguments(told) == {
+        "energy_fn": "l2",
+        "contrastive_loss_fn": "bwd_infonce",
+        "batch_size": 32,
+        "h_dim": 48,
+        "n_hidden": 3,
+        "repr_dim": 64,
+        "logsumexp_penalty_coeff": 0.2,
+        "discounting": 0.9,
+        "policy_lr": 1e-3,
+        "critic_lr": 1e-3,
+        "alpha_lr": 1e-3,
+    }
+    race = Race("ant", envs=32, unroll=50, batch=64, width=96)
+    assert their_arguments(race.settings).items() >= {
+        "batch_size": 64, "h_dim": 96, "energy_fn": "norm", "contrastive_loss_fn": "sym_infonce",
+        "logsumexp_penalty_coeff": 0.1,
+    }.items()  # fmt: skip
+    assert (race.settings.envs, race.settings.unroll, race.settings.updates) == (32, 50, 500)
 
 
 def test_one_long_vector_is_the_same_adam(snapshot: dict) -> None:
     params, gradient = our_params(snapshot["params"]), our_params(snapshot["gradient"])
-    one, _ = FLAT.update(gradient, FLAT.init(params))
+    one, _ = FLAT_ADAM.update(gradient, FLAT_ADAM.init(params))
     adam = optax.scale_by_adam()
     other, _ = adam.update(gradient, adam.init(params))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), one, other)
@@ -211,12 +241,11 @@ def test_starts_are_their_resets_all_of_them() -> None:
 
 def test_our_loop_runs_in_their_world() -> None:
     env = with_starts(World(), 7, 4, jax.random.key(0))
-    learner = agent(Config(batch=8, width=8, encoding=4), 2, env.goal_entries, FLAT)
-    sizes = Rounds(envs=4, unroll=8, updates=2, capacity=64)
+    settings = replace(SETTINGS, envs=4, unroll=8, updates=2, capacity=64)
     _, history = train(
-        learner,
+        agent(settings, env),
         env,
-        sizes,
+        settings.sizes,
         jax.random.key(0),
         2,
         progress=SimpleNamespace(total=0, update=lambda n: None, close=lambda: None),
@@ -241,13 +270,13 @@ def stand_in(monkeypatch: pytest.MonkeyPatch):
     """Both programs replaced by one that says how long it took."""
 
     def use(missing: bool = False) -> None:
-        class Fake(beside.Official):
+        class Fake(processes.Official):
             def __init__(self, python, folder, asked, words, variables) -> None:
                 name = words[1].rsplit(".", 1)[1]
                 code = STAND_IN.format(missing=missing).replace("sys.argv[0]", repr(name))
                 super().__init__(python, folder, asked, ("-c", code), variables)
 
-        monkeypatch.setattr(beside, "Official", Fake)
+        monkeypatch.setattr(processes, "Official", Fake)
 
     return use
 

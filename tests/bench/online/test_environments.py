@@ -15,6 +15,7 @@ from goalward.bench.data.names import Mendable, Unknown
 from goalward.bench.online import environments, presets
 from goalward.bench.online.settings import Settings
 from goalward.bench.online.train import Run
+from goalward.nets.swish_policy import SwishGaussianPolicy
 from goalward.protocol import GoalEnvironment
 from goalward.training.online import Rounds, fresh_states
 
@@ -180,6 +181,9 @@ def test_every_method_has_networks_of_the_asked_size(method: str, depth: int) ->
     agent = presets.agent(settings, maze)
     assert agent == presets.agent(settings, maze)
     assert hash(agent) == hash(presets.agent(settings, maze))
+    assert isinstance(agent.actor, SwishGaussianPolicy)
+    deviations = np.exp(agent.actor.log_std_range)
+    np.testing.assert_allclose(deviations, 0.2 if method == "td3_her" else np.exp([-5, 2]))
     sizes = Rounds(envs=2, unroll=4, updates=1, capacity=16)
     learner = jax.eval_shape(
         lambda key: fresh_states(agent, maze, sizes, key).learner, jax.random.key(0)

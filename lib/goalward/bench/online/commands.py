@@ -51,8 +51,8 @@ def register(add: Add) -> None:
             "loss",
             str,
             "L",
-            "contrastive_rl: forward, backward, symmetric, logistic, dpo, ipo, sppo or "
-            "forward_backward (symmetric)",
+            "contrastive_rl: forward, backward, symmetric (their sum, as in the paper), logistic, "
+            "dpo, ipo, sppo or forward_backward (symmetric)",
         ),
         ("penalty", float, "R", "contrastive_rl: of the squared log partition function (0.1)"),
         ("capacity", _count, "N", "transitions kept for each learner (10000 an environment)"),

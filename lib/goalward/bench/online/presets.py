@@ -1,8 +1,9 @@
 """Each method that learns while acting, with its networks and losses for an environment.
 
-Numbers are the public configuration of JaxGCRL (Bortkiewicz et al. 2025), where it has them: two
-hidden layers of 256 with swish, encodings of 64 numbers, an entropy of -1/2 for each number of an
-action, half of the value-based methods' goals relabelled.
+Networks and numbers are the public configuration of JaxGCRL (Bortkiewicz et al. 2025), where it has
+them: two hidden layers of 256 with swish, encodings of 64 numbers, an entropy of -1/2 for each
+number of an action, half of the value-based methods' goals relabelled. `contrastive_rl` is their
+agent, which `goalward bench parity` checks.
 """
 
 import math
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-import flax.linen as nn
+import optax
 from jaxtyping import Array
 
 from goalward.baselines.sac_her import SACHER
@@ -25,7 +26,7 @@ from goalward.methods.contrastive_rl import ContrastiveRL
 from goalward.nets.energies import ENERGIES, EnergyCritic
 from goalward.nets.mlp import MLP
 from goalward.nets.normalized import GoalValue
-from goalward.nets.policies import TanhGaussianPolicy
+from goalward.nets.swish_policy import UNIFORM, SwishGaussianPolicy
 from goalward.protocol import Agent, GoalEnvironment
 
 ENCODING = 64
@@ -33,8 +34,8 @@ ENCODING = 64
 PENALTY = 0.1
 NOISE = math.log(0.2)
 """Logarithm of the deviation with which TD3 explores."""
-UNIFORM = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
-"""Initial weights; one object, so that equal agents compare equal and share compiled code."""
+FLAT_ADAM = optax.flatten(optax.scale_by_adam())
+"""Adam on one long vector: the same numbers with fewer operations. One object, as `ADAM` is."""
 
 
 def backward_info_nce(logits: Array) -> Array:
@@ -42,8 +43,13 @@ def backward_info_nce(logits: Array) -> Array:
     return info_nce(logits, axis=0)
 
 
+def both_directions(logits: Array) -> Array:
+    """The sum, not the mean, of both directions, as in the paper: the penalty weighs against it."""
+    return 2 * symmetric_info_nce(logits)
+
+
 LOSSES: dict[str, Callable[..., Any]] = {
-    "symmetric": symmetric_info_nce,
+    "symmetric": both_directions,
     "forward": info_nce,
     "backward": backward_info_nce,
     "logistic": all_pairs_nce,
@@ -62,12 +68,13 @@ def _shared(settings: Settings, env: GoalEnvironment) -> dict[str, Any]:
         "learning_rate": settings.learning_rate,
         "goal_entries": tuple(env.goal_entries),
         "bc": 0.0,
+        "transform": FLAT_ADAM,
     }
 
 
-def _policy(settings: Settings, env: GoalEnvironment, **told: Any) -> TanhGaussianPolicy:
+def _policy(settings: Settings, env: GoalEnvironment, **told: Any) -> SwishGaussianPolicy:
     hidden = (settings.width,) * settings.depth
-    return TanhGaussianPolicy(env.action_size, hidden, **told)
+    return SwishGaussianPolicy(env.action_size, hidden, **told)
 
 
 def _contrastive_rl(settings: Settings, env: GoalEnvironment) -> Agent:
@@ -78,7 +85,7 @@ def _contrastive_rl(settings: Settings, env: GoalEnvironment) -> Agent:
             MLP(layers, kernel_init=UNIFORM),
             energy=_of("energy", settings.energy, ENERGIES),
         ),
-        actor=_policy(settings, env, log_std_range=(-5.0, 2.0)),
+        actor=_policy(settings, env),
         contrast=_of("loss", settings.loss, LOSSES),
         partition_penalty=PENALTY if settings.penalty is None else settings.penalty,
         random_goals=0.0,
@@ -90,7 +97,7 @@ def _contrastive_rl(settings: Settings, env: GoalEnvironment) -> Agent:
 def _sac_her(settings: Settings, env: GoalEnvironment) -> Agent:
     return SACHER(
         critic=GoalValue((settings.width,) * settings.depth),
-        actor=_policy(settings, env, log_std_range=(-5.0, 2.0)),
+        actor=_policy(settings, env),
         reached=Within(float(env.reach)),
         target_entropy=-0.5 * env.action_size,
         **_shared(settings, env),

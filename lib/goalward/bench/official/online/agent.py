@@ -1,113 +1,39 @@
-"""Contrastive RL as JaxGCRL has it, made of our parts; and JaxGCRL's parameters in our form."""
+"""Contrastive RL of `bench online` in JaxGCRL's words: its settings, its parameters."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array
 
-from goalward.losses.contrastive import info_nce, symmetric_info_nce
-from goalward.methods.contrastive_rl import ContrastiveRL
-from goalward.nets.energies import DOT, L2, SQUARED_L2, EnergyCritic
-from goalward.nets.mlp import MLP
-from goalward.nets.swish_policy import UNIFORM, SwishGaussianPolicy
-from goalward.protocol import ADAM, Params
-
-FLAT = optax.flatten(optax.scale_by_adam())
-"""Adam on one long vector: the same numbers with fewer operations."""
+from goalward.bench.online.presets import ENCODING, PENALTY
+from goalward.bench.online.settings import Settings
+from goalward.protocol import Params
 
 Tree = Mapping[str, Any]
 
-
-def _backward(logits: Array) -> Array:
-    return info_nce(logits, axis=0)
-
-
-def _symmetric(logits: Array) -> Array:
-    return 2 * symmetric_info_nce(logits)  # theirs is the sum of both, ours the mean
+ENERGIES = {"l2": "norm", "squared_l2": "l2", "dot": "dot"}
+"""What JaxGCRL calls our energies. Its cosine divides by the length of the whole batch: another."""
+LOSSES = {"symmetric": "sym_infonce", "forward": "fwd_infonce", "backward": "bwd_infonce"}
+"""What JaxGCRL calls our losses. Its `binary_nce` has no negatives: none of ours."""
 
 
-LOSSES: dict[str, Callable[[Array], Array]] = {
-    "fwd_infonce": info_nce,
-    "bwd_infonce": _backward,
-    "sym_infonce": _symmetric,
-}
-ENERGIES = {"norm": L2, "l2": SQUARED_L2, "dot": DOT}
-"""By their names. Their cosine divides by the length of the whole batch, and their `binary_nce`
-has no negatives: these two are not imitated."""
-
-
-@dataclass(frozen=True)
-class Config:
-    """The settings that both sides are given.
-
-    Attributes:
-        energy: one of `ENERGIES`.
-        loss: one of `LOSSES`.
-        batch: transitions in a batch.
-        width: units of each of two hidden layers.
-        encoding: numbers in an encoding.
-        penalty: weight of the squared log partition function.
-        gamma: the discount.
-        learning_rate: Adam's step size.
-    """
-
-    energy: str = "norm"
-    loss: str = "sym_infonce"
-    batch: int = 256
-    width: int = 256
-    encoding: int = 64
-    penalty: float = 0.1
-    gamma: float = 0.99
-    learning_rate: float = 3e-4
-
-    @property
-    def theirs(self) -> dict[str, Any]:
-        """As arguments of their class."""
-        return {
-            "energy_fn": self.energy,
-            "contrastive_loss_fn": self.loss,
-            "batch_size": self.batch,
-            "h_dim": self.width,
-            "n_hidden": 2,
-            "repr_dim": self.encoding,
-            "logsumexp_penalty_coeff": self.penalty,
-            "discounting": self.gamma,
-            **dict.fromkeys(("policy_lr", "critic_lr", "alpha_lr"), self.learning_rate),
-        }
-
-
-def agent(
-    config: Config,
-    action: int,
-    goal_entries: tuple[int, ...],
-    transform: optax.GradientTransformation = ADAM,
-) -> ContrastiveRL:
-    """Our agent with their networks and losses.
-
-    Args:
-        config: the settings.
-        action: how many numbers an action has.
-        goal_entries: which entries of an observation make a goal.
-        transform: the optimiser without its step size.
-    """
-    tower = MLP((config.width, config.width, config.encoding), kernel_init=UNIFORM)
-    return ContrastiveRL(
-        gamma=config.gamma,
-        critic=EnergyCritic(tower, tower.clone(), energy=ENERGIES[config.energy]),
-        actor=SwishGaussianPolicy(action, (config.width, config.width)),
-        contrast=LOSSES[config.loss],
-        partition_penalty=config.penalty,
-        batch_size=config.batch,
-        learning_rate=config.learning_rate,
-        transform=transform,
-        target_entropy=-0.5 * action,
-        random_goals=0.0,
-        bc=0.0,
-        goal_entries=goal_entries,
-    )
+def their_arguments(settings: Settings) -> dict[str, Any]:
+    """The settings of a run as arguments of JaxGCRL's class; energy and loss are named in them."""
+    assert settings.energy is not None
+    assert settings.loss is not None
+    rates = dict.fromkeys(("policy_lr", "critic_lr", "alpha_lr"), settings.learning_rate)
+    return {
+        "energy_fn": ENERGIES[settings.energy],
+        "contrastive_loss_fn": LOSSES[settings.loss],
+        "batch_size": settings.batch,
+        "h_dim": settings.width,
+        "n_hidden": settings.depth,
+        "repr_dim": ENCODING,
+        "logsumexp_penalty_coeff": PENALTY if settings.penalty is None else settings.penalty,
+        "discounting": settings.gamma,
+        **rates,
+    }
 
 
 def our_params(official: Tree) -> dict[str, Params]:

@@ -17,10 +17,11 @@ def serve(asked: dict[str, Any], say: Say, orders: Iterable[str]) -> None:
     try:
         import jax
 
-        from goalward.bench.official.online.agent import FLAT, Config, agent
         from goalward.bench.official.online.brax_env import with_starts
         from goalward.bench.official.timers import Silent
-        from goalward.training.online import Rounds, train
+        from goalward.bench.online.presets import agent
+        from goalward.bench.online.settings import Settings
+        from goalward.training.online import train
 
         prepare(asked["official"])
         found = world(asked["env"])
@@ -29,15 +30,9 @@ def serve(asked: dict[str, Any], say: Say, orders: Iterable[str]) -> None:
         say({"missing": lacking or [error.name]})
         return
     begun = time.perf_counter()
-    envs, seeds, key = asked["envs"], asked["seeds"], jax.random.key(asked["seed"])
-    env = with_starts(found, asked["episode"], envs, key)
-    learner = agent(Config(**asked["ours"]), env.action_size, env.goal_entries, FLAT)
-    sizes = Rounds(
-        envs=envs,
-        unroll=asked["unroll"],
-        updates=asked["updates"],
-        capacity=asked["kept"] * envs,
-    )
+    settings, seeds, key = Settings(**asked["ours"]), asked["seeds"], jax.random.key(asked["seed"])
+    env = with_starts(found, asked["episode"], settings.envs, key)
+    learner = agent(settings, env)
     states = None
 
     def seconds() -> float:
@@ -46,7 +41,7 @@ def serve(asked: dict[str, Any], say: Say, orders: Iterable[str]) -> None:
         states, _ = train(
             learner,
             env,
-            sizes,
+            settings.sizes,
             key,
             asked["rounds"],
             seeds=seeds,

@@ -1,0 +1,105 @@
+"""Whether the agent that `bench online` trains is JaxGCRL's: losses, gradients and a step."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.flatten_util import ravel_pytree
+
+from goalward.bench.data.names import Mendable
+from goalward.bench.official.online.agent import our_params, their_arguments
+from goalward.bench.official.online.side import side
+from goalward.bench.official.online.worlds import METHOD
+from goalward.bench.official.parity import largest, tree_of
+from goalward.bench.online.presets import agent
+from goalward.bench.online.settings import Settings
+from goalward.data.goals import HindsightTransitions
+from goalward.protocol import Params
+
+UPDATES = 20
+"""Made before parity is looked at, so that Adam's moments are not zero."""
+ENV, SIZES = "reacher", {"observation": 10, "action": 2, "goal_entries": (4, 5, 6)}
+"""Sizes of their reacher."""
+
+
+@dataclass(frozen=True)
+class OnlineParity:
+    """Largest differences, each relative to the largest number of its kind.
+
+    Attributes:
+        loss: of the sum of all losses.
+        gradient: of each network's gradient, by our name for the network.
+        parameters: of each network's parameters after one step of Adam.
+        step: of what the step added to them; rounding of the parameters alone makes this 1e-4.
+    """
+
+    loss: float
+    gradient: dict[str, float]
+    parameters: dict[str, float]
+    step: dict[str, float]
+
+
+def parity(official: str, python: str, energy: str = "l2", loss: str = "symmetric") -> OnlineParity:
+    """Compare losses, gradients and one step, from the same parameters and relabelled batch.
+
+    Args:
+        official: a checkout of JaxGCRL, or `jaxgcrl` for the package that their Python has.
+        python: that has its packages.
+        energy: one of `agent.ENERGIES`.
+        loss: one of `agent.LOSSES`.
+
+    Raises:
+        Mendable: something is not there, or the official code fails.
+    """
+    settings = Settings(METHOD, ENV, 1, width=64, energy=energy, loss=loss)
+    config = their_arguments(settings)
+    asked = {"parity": True, "seed": 0, "config": config, "updates": UPDATES, **SIZES}
+    with side("theirs", official, python, asked) as theirs, tempfile.TemporaryDirectory() as at:
+        path = Path(at) / "snapshot.npz"
+        theirs.ask({"snapshot": str(path)})
+        with np.load(path) as file:
+            told = tree_of(file)
+    return judged(settings, told)
+
+
+def judged(settings: Settings, told: dict[str, Any]) -> OnlineParity:
+    """Our losses, gradients and step beside those of a snapshot."""
+    space: Any = SimpleNamespace(action_size=SIZES["action"], goal_entries=SIZES["goal_entries"])
+    ours: Any = agent(settings, space)
+    rows = {name: jnp.asarray(value) for name, value in told["batch"].items()}
+    batch = HindsightTransitions(next_state=rows["state"], next_goal=rows["goal"], **rows)
+    params = our_params(told["params"])
+    state = ours.init(jax.random.key(0), batch)
+    if jax.tree.map(jnp.shape, state.params) != jax.tree.map(jnp.shape, params):
+        raise Mendable("JaxGCRL's networks have other shapes than ours: is it version 0.2.8?")
+    mu, nu = (ravel_pytree(our_params(told[name]))[0] for name in ("mu", "nu"))
+    moments = optax.ScaleByAdamState(count=jnp.asarray(told["count"]), mu=mu, nu=nu)
+    state = state.replace(params=params, opt_state=moments)
+    key = jax.random.key(0)
+    (loss, _), gradient = jax.jit(jax.value_and_grad(ours.loss, has_aux=True))(
+        params, state, batch, key
+    )
+    after, _ = jax.jit(ours.update)(state, batch, key)
+
+    def apart(mine: Params, his: Params) -> float:
+        return largest(jax.tree.map(jnp.subtract, mine, his)) / largest(his)
+
+    def moved(to: Params, begin: Params) -> Params:
+        return jax.tree.map(jnp.subtract, to, begin)
+
+    wanted, arrived = our_params(told["gradient"]), our_params(told["after"])
+    return OnlineParity(
+        loss=abs(float(loss) - float(told["loss"])) / abs(float(told["loss"])),
+        gradient={part: apart(gradient[part], wanted[part]) for part in wanted},
+        parameters={part: apart(after.params[part], arrived[part]) for part in wanted},
+        step={
+            part: apart(*(moved(to[part], params[part]) for to in (after.params, arrived)))
+            for part in wanted
+        },
+    )
