@@ -197,7 +197,9 @@ for ax, (name, table) in zip(panels.flat, shown.items(), strict=True):
         title = f"{name}\noff by {error:.1f}, success {share:.2f}"
     ax.set_title(title, fontsize=8.5)
     ax.plot(*maze.grid.cells[goal][::-1], "*", color="white", mec="black", ms=9)
-fig.colorbar(drawn, ax=panels, shrink=0.6, label="steps to the star (60: unknown or longer)")
+fig.colorbar(
+    drawn, ax=panels, shrink=0.6, label="steps to the star (60: unknown or longer)"
+)
 told = "; ".join(
     f"{n} {judged[n, 300][:, 0].mean():.1f} and {judged[n, 300][:, 2].mean():.2f}"
     for n in names
@@ -223,7 +225,7 @@ here.show(
 fig, ax = plt.subplots(figsize=(6.4, 3.6))
 places = {
     "walker, by steps": (0, 8), "MQE": (6, -12), "TMD": (4, -12),
-    "expectile 0.7": (-6, -12), "expectile 0.9": (0, -12), "with detours": (-6, -8),
+    "expectile 0.7": (-6, -12), "expectile 0.9": (-6, -12), "with detours": (-6, -8),
     "counted futures": (-6, 6), "shortest path": (6, 0),
 }  # fmt: skip
 for name in names:
