@@ -912,8 +912,8 @@ here.show(
     "Middle and right: learned values, each seed (thin) and the mean (thick). "
     f"Halfway the look {kk} steps ahead at far goals is right in some seeds and wrong "
     f"in others, as a whole; {2 * kk} ahead it is right for longer, then wrong too. At "
-    f"the end, in four seeds of five, {kk} ahead errs later, and less, than the look at "
-    f"neighbours, and {2 * kk} ahead hardly at all.",
+    f"the end, in four seeds of five, {kk} ahead errs later, and less, than the look "
+    f"at neighbours, and {2 * kk} ahead hardly at all.",
 )
 
 # %% [markdown]
