@@ -404,7 +404,8 @@ print("σ=0.04, any number of steps: one level, two", np.mean(ever, 0).round(2))
 
 # %%
 betas = (0.3, 1.0, 3.0, 10.0)
-soft, level_noise = {}, []
+same_size = 0.04 * np.sqrt((D**2).mean())
+soft, level_noise = {}, {}
 for seed in range(5):
     for sigma in (0.04, 0.08):
         V = noisy_value(sigma, seed)
@@ -415,17 +416,24 @@ for seed in range(5):
             for levels, policy in (("one", one), ("two", two)):
                 arrives = paths.success_within(policy, f, size.steps_allowed)
                 soft.setdefault((sigma, levels, beta), []).append(arrives[far].mean())
-    size_of_it = 0.04 * np.sqrt((D**2).mean())
     z = np.random.default_rng(seed).normal(size=D.shape) * (D > 0)
-    pair = flat_and_two_levels(-D + size_of_it * z, k)
-    level_noise.append([success(p, among=a) for a in (near, far) for p in pair])
+    for c0 in (same_size, 0.4):
+        pair = flat_and_two_levels(-D + c0 * z, k)
+        rows = [success(p, among=a) for a in (near, far) for p in pair]
+        level_noise.setdefault(c0, []).append(rows)
 soft = {key: np.mean(values) for key, values in soft.items()}
+level_noise = {c0: np.array(rows) for c0, rows in level_noise.items()}
 for sigma in (0.04, 0.08):
     for levels in ("one", "two"):
         shown = {b: f"{soft[sigma, levels, b]:.2f}" for b in betas}
         print(f"soft, σ={sigma}, {levels}:", shown)
-print(f"constant noise of {size_of_it:.2f} steps: near one level, two; far one, two")
-print(np.mean(level_noise, 0).round(2))
+for c0, rows in level_noise.items():
+    print(
+        f"constant noise of {c0:.2f} steps: near one level, two; far one, two", end=" "
+    )
+    print(
+        rows.mean(0).round(2), "two minus one, far:", (rows[:, 3] - rows[:, 2]).round(2)
+    )
 
 # %% tags=["hide-input"]
 fig, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.3), width_ratios=(1, 1.25))
@@ -452,8 +460,10 @@ _bars = {
     "exact low": np.mean(half_exact["exact low"]),
     "one level": np.mean(half_exact["one level"]),
     "one level, soft": max(soft[0.04, "one", b] for b in betas),
-    "constant noise, two": np.mean(level_noise, 0)[3],
-    "constant noise, one": np.mean(level_noise, 0)[2],
+} | {
+    f"constant {c0:.1f}, {level}": rows.mean(0)[i]
+    for c0, rows in level_noise.items()
+    for i, level in ((3, "two"), (2, "one"))
 }
 for _i, (_name, _value) in enumerate(_bars.items()):
     _one = "one" in _name
@@ -471,15 +481,17 @@ here.show(
     caption="Frozen noise in the maze. Left: mean and 95% interval over tables. Right, "
     "at σ = 0.04: either level with exact values, one level with the best softness, "
     "and "
-    "noise of the same overall size that does not grow with the distance.",
+    f"noise that does not grow with the distance, of the same overall size "
+    f"({same_size:.1f} steps) and of 0.4 steps.",
 )
 
 # %% [markdown]
 # Read the bars from the top. Two levels, both noisy, reach nearly every far goal, and making one of
 # them exact changes little. One level reaches one in four, however long it walks: it goes in
 # circles. At constant noise of the same size both fail, near goals included, which leaves no room
-# for a gain. With half that size (0.4 steps, four tables, not computed on this page) one level has
-# 0.52 and two 0.61: the line's "no gain" is for fresh noise, and frozen in a maze a little is left.
+# for a gain. With half that size (0.4 steps, the last two bars) one level has 0.53 and two 0.59,
+# ahead in four tables of five: the line's "no gain" is for fresh noise, and frozen in a maze a
+# little is left.
 #
 # The bar to think about is the soft one. At $\beta=1$ a flat policy stumbles past its wrong arrows
 # and reaches almost as many goals as two levels. So at 4% it is determinism as much as noise that
@@ -823,17 +835,23 @@ drawn_errors = {
     j: np.mean(
         [hierarchy.comparison_errors(noisy_value(0.1, s), D, j) for s in (0, 1)], 0
     )
-    for j in (1, kk)
+    for j in (1, kk, 2 * kk)
 }
 learned_errors = {
     (u, j): np.array([hierarchy.comparison_errors(V, D, j) for V in learned[u]])
     for u in (middle, done)
-    for j in (1, kk)
+    for j in (1, kk, 2 * kk)
 }
-beyond = 0.3 * D.max() <= np.arange(len(drawn_errors[1]))
+distance = np.arange(len(drawn_errors[1])) / D.max()  # of the longest
+beyond = distance >= 0.3
+at_the_edge = [(low <= distance) & (distance <= low + 0.1) for low in (0.3, 0.4)]
 for (updates, j), errors in learned_errors.items():
     share = np.nanmean(errors[:, beyond])
-    print(f"{updates} updates, {j} steps ahead: far comparisons lost {share:.2f}")
+    edge = [np.nanmean(errors[:, at]) for at in at_the_edge]
+    print(
+        f"{updates} updates, {j} steps ahead: far comparisons lost {share:.2f}; at "
+        f"three to four and four to five tenths {np.round(edge, 3)}"
+    )
 below = f[:, 1]  # the state one move down
 moved = far & (below != np.arange(S))[:, None]
 at_25 = int(D.max()) // 2
@@ -859,17 +877,20 @@ for updates in (middle, done):
 # %% tags=["hide-input"]
 fig, axes = plt.subplots(1, 3, figsize=(6.4, 3.0), sharey=True)
 _d = np.arange(len(drawn_errors[1]))
-for _j, _color in ((1, "second"), (kk, "ours")):
+for _j, _color, _dash in (
+    (1, "second", "-"),
+    (kk, "ours", "-"),
+    (2 * kk, "third", "--"),
+):
     axes[0].plot(_d, drawn_errors[_j], ".", color=COLORS[_color], ms=4)
     _e = [method.p_wrong(d, 0.1, _j) if d > _j else np.nan for d in _d]
-    axes[0].plot(_d, _e, color=COLORS[_color], lw=1.2)
+    axes[0].plot(_d, _e, _dash, color=COLORS[_color], lw=1.2)
     for ax, _u in zip(axes[1:], (middle, done), strict=True):
         _errors = learned_errors[_u, _j]
         _known = np.isfinite(_errors).all(axis=0)
         ax.plot(_d[_known], _errors[:, _known].T, color=COLORS[_color], lw=0.5)
-        ax.plot(
-            _d[_known], _errors[:, _known].mean(axis=0), color=COLORS[_color], lw=2.4
-        )
+        _mean = _errors[:, _known].mean(axis=0)
+        ax.plot(_d[_known], _mean, _dash, color=COLORS[_color], lw=2.4)
 axes[0].set(title="drawn, σ = 0.1", ylabel="comparisons lost", ylim=(-0.02, 1.02))
 for ax, _u in zip(axes[1:], (middle, done), strict=True):
     ax.set(title=f"{_u} updates")
@@ -878,21 +899,21 @@ for ax in axes:
     ax.set(xlabel="distance, steps")
 axes[0].text(1, 0.9, "neighbours", color=COLORS["second"], fontsize=9.5)
 axes[0].text(1, 0.81, f"{kk} steps ahead", color=COLORS["ours"], fontsize=9.5)
+axes[0].text(1, 0.72, f"{2 * kk} ahead (dashed)", color=COLORS["third"], fontsize=9.5)
 here.show(
     fig,
     alt="Three panels of comparisons lost against distance. Drawn noise lies on the "
     "formula's curves, for neighbours above those for states further ahead. The "
-    "half-learned value loses about two fifths of the far comparisons of neighbours, "
-    "and "
-    "further ahead between none and all, depending on the seed. The value at the end "
-    "loses more with the distance, further ahead later than between neighbours.",
+    "half-learned value loses about two fifths of the far comparisons of neighbours; "
+    f"{kk} steps ahead between none and all, depending on the seed; {2 * kk} ahead few "
+    "at first, then most. The value at the end loses more with the distance, "
+    f"{kk} ahead later than between neighbours, {2 * kk} ahead hardly any.",
     caption="Left: drawn noise in the maze (dots) follows the line's formula (curves). "
     "Middle and right: learned values, each seed (thin) and the mean (thick). "
-    "Halfway the "
-    "longer look at far goals is right in some seeds and wrong in others, as a "
-    "whole. At "
-    "the end, in four seeds of five, it errs later, and less, than the look at "
-    "neighbours.",
+    f"Halfway the look {kk} steps ahead at far goals is right in some seeds and wrong "
+    f"in others, as a whole; {2 * kk} ahead it is right for longer, then wrong too. At "
+    f"the end, in four seeds of five, {kk} ahead errs later, and less, than the look "
+    f"at neighbours, and {2 * kk} ahead hardly at all.",
 )
 
 # %% [markdown]
@@ -902,11 +923,12 @@ here.show(
 # look loses most of its comparisons at 25 steps, where independent errors of that size would lose
 # one in twenty, and in some seeds nearly all. The printed slopes say why: over far goals the value
 # does not fall with the distance; in four seeds of five it rises. Two levels can still gain at its
-# edge: 15 to 20 steps away the longer look loses 8% of its comparisons, the short one 25%, and 16
-# steps ahead, which reaches back to where the value is right, at most 1% even at 20 to 25 (three
-# other data sets, not computed on this page). At the end neighbours are confused *less* than the
-# formula says, since what is alike next door cancels. There the longer look is right in nearly all
-# cases up to some 28 steps, and beyond, in four seeds of five, better than the short one. That is
+# edge: 15 to 20 steps away the longer look loses 14% of its comparisons, the short one 26%, and 16
+# steps ahead, which reaches back to where the value is right, none; at 20 to 25 these are 51%, 39%
+# and 7%. Further out a look of 16 is as wrong as one of 8: by 30 steps it loses most. At the end
+# neighbours are confused *less* than the formula says, since what is alike next door cancels. There
+# the longer look is right in nearly all cases up to some 28 steps, and beyond, in four seeds of
+# five, better than the short one. That is
 # the situation in which two levels win. The [OGBench
 # chapter](../5_scale_and_benchmarks/ogbench.ipynb) makes errors alike on purpose and finds the
 # same: the more alike next door, the less there is for subgoals to repair.
