@@ -196,7 +196,9 @@ class MixedContrastiveRL(ContrastiveRL):
         """Fresh parameters, the same for every mixture."""
         return super().init(key, example[1])  # type: ignore[arg-type]
 
-    def batch(self, data: tuple[Mixture, Dataset], key: Key) -> tuple[Mixture, HindsightTransitions]:
+    def batch(
+        self, data: tuple[Mixture, Dataset], key: Key
+    ) -> tuple[Mixture, HindsightTransitions]:
         """The mixture, and transitions with goals from their own future."""
         return data[0], super().batch(data[1], key)  # type: ignore[arg-type]
 
