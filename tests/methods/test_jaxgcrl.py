@@ -1,4 +1,4 @@
-"""What losses leave free, against enumeration and closed forms; the mixture against single agents."""
+"""What losses leave free, by enumeration and closed forms; the mixture against single agents."""
 
 import itertools
 
@@ -17,7 +17,7 @@ from goalward.nets.mlp import MLP
 from goalward.nets.policies import TanhGaussianPolicy
 
 RNG = np.random.default_rng(0)
-M = RNG.dirichlet(np.full(4, 0.7), size=6)
+M = RNG.dirichlet(np.full(4, 3.0), size=6)
 P = M.mean(axis=0)
 RATIO = M / P
 MINIBATCH = {

@@ -1,4 +1,4 @@
-r"""JaxGCRL: what a contrastive loss leaves free, exactly, and an agent that mixes energies and losses.
+r"""JaxGCRL: what a contrastive loss leaves free, exactly, and an agent that mixes such losses.
 
 Bortkiewicz et al. 2025 (arXiv 2408.11052) put environment, replay and learner into one program and
 compare energies and contrastive losses. Here is what decides between their losses in a table: the
@@ -129,7 +129,7 @@ def greedy_accuracy(
     F: Float[np.ndarray, "states actions goals"], M: Float[np.ndarray, "states actions goals"]
 ) -> float:
     """Share of (state, other goal) whose best action by F is one of the best by M."""
-    best = M >= M.max(axis=1, keepdims=True) * (1 - 1e-9)
+    best = M.max(axis=1, keepdims=True) * (1 - 1e-9) <= M
     chosen = np.take_along_axis(best, F.argmax(axis=1)[:, None], axis=1)[:, 0]
     return float(chosen[~np.eye(len(F), dtype=bool)].mean())
 
