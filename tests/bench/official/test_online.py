@@ -20,12 +20,12 @@ from goalward.bench.official.online.brax_env import BraxEnvironment, with_starts
 from goalward.bench.official.online.compare import Race
 from goalward.bench.official.online.parity import OnlineParity, judged
 from goalward.bench.online.presets import ENCODING, FLAT_ADAM, agent
-from goalward.bench.online.settings import Settings
+from goalward.bench.online.settings import OnlineSettings
 from goalward.cli import main
 from goalward.training.online import train
 
 STATE, ACTION, GOAL, WIDTH, BATCH = 10, 2, 3, 8, 16
-SETTINGS = Settings("contrastive_rl", "reacher", 100, batch=BATCH, width=WIDTH)
+SETTINGS = OnlineSettings("contrastive_rl", "reacher", 100, batch=BATCH, width=WIDTH)
 ENTRIES = (4, 5, 6)
 
 
@@ -145,7 +145,7 @@ def test_other_shapes_say_so(snapshot: dict) -> None:
 
 
 def test_both_sides_are_given_the_same_settings() -> None:
-    told = Settings(
+    told = OnlineSettings(
         "contrastive_rl", "reacher", 100, batch=32, width=48, depth=3, learning_rate=1e-3,
         gamma=0.9, energy="squared_l2", loss="backward", penalty=0.2,
     )  # fmt: skip

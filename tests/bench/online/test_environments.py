@@ -13,7 +13,7 @@ pytest.importorskip("tensorboard")
 
 from goalward.bench.data.names import Mendable, Unknown
 from goalward.bench.online import environments, presets
-from goalward.bench.online.settings import Settings
+from goalward.bench.online.settings import OnlineSettings
 from goalward.bench.online.train import Run
 from goalward.nets.swish_policy import SwishGaussianPolicy
 from goalward.protocol import GoalEnvironment
@@ -57,7 +57,7 @@ def test_the_point_maze_is_the_chapters() -> None:
 
 def test_the_guides_example_runs(slider: Path, tmp_path: Path) -> None:
     assert len(EXAMPLE.splitlines()) < 50
-    settings = Settings("contrastive_rl", f"{slider}:Slider", 40, eval_episodes=2, **TINY)
+    settings = OnlineSettings("contrastive_rl", f"{slider}:Slider", 40, eval_episodes=2, **TINY)
     run = Run(settings, tmp_path / "run", print)
     run.go(Bar())
     assert run.measured["success_any"].shape == (1,)
@@ -116,18 +116,18 @@ def test_unknown_names_offer_the_nearest(monkeypatch: pytest.MonkeyPatch) -> Non
         environments.make("point_maze")
     with pytest.raises(Unknown, match="did you mean 'native'"):
         environments.make("reacher", "nativ")
-    asked = Settings("contrastive_rl", "point-maze", 100)
+    asked = OnlineSettings("contrastive_rl", "point-maze", 100)
     for field, wrong, near in (
         ("method", "contrastive-rl", "contrastive_rl"),
         ("energy", "dott", "dot"),
         ("loss", "foward", "forward"),
     ):
         with pytest.raises(Unknown, match=f"no {field} is called .* did you mean {near}"):
-            presets.check(Settings(**{**vars(asked), field: wrong}))
+            presets.check(OnlineSettings(**{**vars(asked), field: wrong}))
     with pytest.raises(Unknown, match="sac_her has no energy: leave out --energy"):
-        presets.check(Settings("sac_her", "point-maze", 100, energy="dot"))
+        presets.check(OnlineSettings("sac_her", "point-maze", 100, energy="dot"))
     with pytest.raises(Unknown, match="--batch is at least 2"):
-        presets.check(Settings("contrastive_rl", "point-maze", 100, batch=1))
+        presets.check(OnlineSettings("contrastive_rl", "point-maze", 100, batch=1))
 
 
 def test_without_mujoco_the_mend_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +153,7 @@ def test_physics_that_fail_are_counted_and_stop_a_run(
     when = "state.time > 1" if often else "state.goal[0] > 0.85"
     slider.write_text(EXAMPLE.replace(before, BREAKING.format(when=when)))
     said: list[str] = []
-    settings = Settings("contrastive_rl", f"{slider}:Slider", 80, eval_episodes=2, **TINY)
+    settings = OnlineSettings("contrastive_rl", f"{slider}:Slider", 80, eval_episodes=2, **TINY)
     run = Run(settings, tmp_path / "run", said.append)
     if often:
         with pytest.raises(Mendable) as error:
@@ -177,7 +177,7 @@ def test_physics_that_fail_are_counted_and_stop_a_run(
 @pytest.mark.parametrize("depth", [1, 3])
 def test_every_method_has_networks_of_the_asked_size(method: str, depth: int) -> None:
     maze = environments.make("point-maze")
-    settings = Settings(method, "point-maze", 100, width=24, depth=depth)
+    settings = OnlineSettings(method, "point-maze", 100, width=24, depth=depth)
     agent = presets.agent(settings, maze)
     assert agent == presets.agent(settings, maze)
     assert hash(agent) == hash(presets.agent(settings, maze))

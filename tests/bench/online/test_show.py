@@ -19,7 +19,7 @@ from goalward import cli
 from goalward.bench.data.names import Mendable, Unknown
 from goalward.bench.online import environments
 from goalward.bench.online import show as room
-from goalward.bench.online.settings import Settings
+from goalward.bench.online.settings import OnlineSettings
 from goalward.bench.runs.files import locked
 
 COMMAND = [
@@ -168,7 +168,7 @@ def test_what_cannot_be_shown_is_one_line(made: Path, tmp_path: Path) -> None:
 
 def test_settings_are_read_back(made: Path) -> None:
     assert room.read(made) == replace(
-        Settings("contrastive_rl", "point-maze", 200),
+        OnlineSettings("contrastive_rl", "point-maze", 200),
         seeds=2, envs=4, unroll=25, updates=3, batch=16, width=8, depth=1, capacity=300,
         eval_episodes=8, eval_every=10, checkpoint_every=20,
     )  # fmt: skip

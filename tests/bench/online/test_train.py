@@ -22,11 +22,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from goalward.bench.data.names import Mendable, Unknown
 from goalward.bench.online import memory
 from goalward.bench.online import train as room
-from goalward.bench.online.settings import Settings
+from goalward.bench.online.settings import OnlineSettings
 from goalward.bench.online.train import Run
 from goalward.bench.runs.checkpoints import Checkpoints
 
-SMALL = Settings(
+SMALL = OnlineSettings(
     "contrastive_rl", "point-maze", steps=800, seeds=2, envs=4, unroll=25, updates=3, batch=16,
     width=8, depth=1, capacity=300, eval_every=200, eval_episodes=8, checkpoint_every=100,
 )  # fmt: skip
@@ -46,7 +46,7 @@ while True:
     if not child:
         room.jax.config.update("jax_compilation_cache_dir", compiled)
         room.jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-        room.Run(room.Settings({settings}), out, lambda line: print(line, flush=True)).go(
+        room.Run(room.OnlineSettings({settings}), out, lambda line: print(line, flush=True)).go(
             tqdm(disable=True)
         )
         os._exit(0)
@@ -382,7 +382,7 @@ def test_sizes_that_cannot_be_name_the_nearest_that_can(changes: dict, told: str
 
 
 def test_numbers_that_follow_from_others() -> None:
-    settings = Settings("sac_her", "point-maze", 1_000_000)
+    settings = OnlineSettings("sac_her", "point-maze", 1_000_000)
     assert (settings.updates, settings.capacity) == (256 * 62 // 16, 2_560_000)
     assert (settings.eval_every, settings.checkpoint_every) == (50_000, 100_000)
     assert settings.ratio == "1:16"

@@ -19,7 +19,7 @@ from goalward.bench.data.names import Mendable, parse
 from goalward.bench.offline.evaluate import Arena
 from goalward.bench.offline.presets import learner
 from goalward.bench.offline.settings import FREE, Settings
-from goalward.bench.runs.folder import Part, RunFolder, notes, passed
+from goalward.bench.runs.folder import BarPart, RunFolder, notes, passed
 from goalward.protocol import Agent, LearnerState
 from goalward.training.loop import fresh_states, placing, state_shapes, train
 
@@ -117,11 +117,11 @@ class Run:
             )
 
         try:
-            states, history = some(length, length, Part(bar))
+            states, history = some(length, length, BarPart(bar))
         except FloatingPointError as error:
             told = str(error)
             try:
-                some(length, 1, Part(None))  # to name the very update
+                some(length, 1, BarPart(None))  # to name the very update
             except FloatingPointError as exact:
                 told = str(exact)
             raise Mendable(f"{told}; {self.folder.last_checkpoint}") from None

@@ -102,10 +102,10 @@ _count.__name__ = "int"  # what argparse calls it
 def _online(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from goalward.bench.online.settings import Settings
+    from goalward.bench.online.settings import OnlineSettings
     from goalward.bench.online.train import Run
 
-    settings = Settings(**chosen(options, Settings))
+    settings = OnlineSettings(**chosen(options, OnlineSettings))
     share_cores(settings.blocks)
     with tqdm(unit="step", unit_scale=True, file=sys.stderr, disable=None, smoothing=0.1) as bar:
         run = Run(settings, options.out, say=lambda line: bar.write(line, sys.stdout))

@@ -7,7 +7,7 @@ import jax
 from jaxtyping import PyTree
 
 from goalward.bench.data.names import Unknown
-from goalward.bench.online.settings import Settings
+from goalward.bench.online.settings import OnlineSettings
 
 SHARE = 0.8
 """Of what is free: the rest is for networks, physics and the sampler's tables."""
@@ -31,7 +31,7 @@ def free() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def announced(settings: Settings, replay: PyTree) -> str:
+def announced(settings: OnlineSettings, replay: PyTree) -> str:
     """What there is to say about a replay buffer that is about to be made.
 
     Args:

@@ -18,7 +18,7 @@ from jaxtyping import Array
 from goalward.baselines.sac_her import SACHER
 from goalward.baselines.td3_her import TD3HER, Within
 from goalward.bench.data.names import Unknown
-from goalward.bench.online.settings import Settings
+from goalward.bench.online.settings import OnlineSettings
 from goalward.losses.contrastive import info_nce, symmetric_info_nce
 from goalward.losses.logistic import all_pairs_nce
 from goalward.losses.preferences import dpo, forward_backward, ipo, sppo
@@ -61,7 +61,7 @@ LOSSES: dict[str, Callable[..., Any]] = {
 """What trains them; the first is what is taken if none is asked for."""
 
 
-def _shared(settings: Settings, env: GoalEnvironment) -> dict[str, Any]:
+def _shared(settings: OnlineSettings, env: GoalEnvironment) -> dict[str, Any]:
     return {
         "gamma": settings.gamma,
         "batch_size": settings.batch,
@@ -72,12 +72,12 @@ def _shared(settings: Settings, env: GoalEnvironment) -> dict[str, Any]:
     }
 
 
-def _policy(settings: Settings, env: GoalEnvironment, **told: Any) -> SwishGaussianPolicy:
+def _policy(settings: OnlineSettings, env: GoalEnvironment, **told: Any) -> SwishGaussianPolicy:
     hidden = (settings.width,) * settings.depth
     return SwishGaussianPolicy(env.action_size, hidden, **told)
 
 
-def _contrastive_rl(settings: Settings, env: GoalEnvironment) -> Agent:
+def _contrastive_rl(settings: OnlineSettings, env: GoalEnvironment) -> Agent:
     layers = (*(settings.width,) * settings.depth, ENCODING)
     return ContrastiveRL(
         critic=EnergyCritic(
@@ -94,7 +94,7 @@ def _contrastive_rl(settings: Settings, env: GoalEnvironment) -> Agent:
     )
 
 
-def _sac_her(settings: Settings, env: GoalEnvironment) -> Agent:
+def _sac_her(settings: OnlineSettings, env: GoalEnvironment) -> Agent:
     return SACHER(
         critic=GoalValue((settings.width,) * settings.depth),
         actor=_policy(settings, env),
@@ -104,7 +104,7 @@ def _sac_her(settings: Settings, env: GoalEnvironment) -> Agent:
     )
 
 
-def _td3_her(settings: Settings, env: GoalEnvironment) -> Agent:
+def _td3_her(settings: OnlineSettings, env: GoalEnvironment) -> Agent:
     return TD3HER(
         critic=GoalValue((settings.width,) * settings.depth),
         actor=_policy(settings, env, log_std_range=(NOISE, NOISE)),
@@ -122,7 +122,7 @@ class Preset:
         options: settings of this method alone.
     """
 
-    make: Callable[[Settings, GoalEnvironment], Agent]
+    make: Callable[[OnlineSettings, GoalEnvironment], Agent]
     options: tuple[str, ...] = ()
 
 
@@ -134,7 +134,7 @@ METHODS = {
 }
 
 
-def agent(settings: Settings, env: GoalEnvironment) -> Agent:
+def agent(settings: OnlineSettings, env: GoalEnvironment) -> Agent:
     """The method that the settings name, for an environment.
 
     Raises:
@@ -145,7 +145,7 @@ def agent(settings: Settings, env: GoalEnvironment) -> Agent:
     return METHODS[settings.method].make(settings, env)
 
 
-def check(settings: Settings) -> None:
+def check(settings: OnlineSettings) -> None:
     """See that there are such a method, energy and loss.
 
     Raises:

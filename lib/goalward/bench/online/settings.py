@@ -6,9 +6,9 @@ from goalward.bench.data.names import Unknown, check_seed
 from goalward.training.online import Rounds
 
 FREE = ("steps", "eval_every", "eval_episodes", "checkpoint_every", "keep")
-"""Settings that may change when a run goes on: they touch no update."""
+"""OnlineSettings that may change when a run goes on: they touch no update."""
 COUNTS = ("steps", "seeds", "batch", "width", "depth", "eval_episodes", "keep")
-"""Settings that are at least 1."""
+"""OnlineSettings that are at least 1."""
 OWN = -1
 """A number that follows from the other settings."""
 STEPS_PER_UPDATE = 16
@@ -18,7 +18,7 @@ KEPT = 10_000
 
 
 @dataclass(frozen=True)
-class Settings:
+class OnlineSettings:
     """What a run is asked to do. Steps are those of all environments together, resets included.
 
     Attributes:

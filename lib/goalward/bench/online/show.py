@@ -20,7 +20,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageDraw
 
 from goalward.bench.data.names import Mendable, Unknown
-from goalward.bench.online.settings import Settings
+from goalward.bench.online.settings import OnlineSettings
 from goalward.bench.online.train import Run
 from goalward.bench.runs.checkpoints import Checkpoints
 from goalward.bench.runs.files import locked
@@ -97,7 +97,7 @@ def show(
     return [_film(each, draw, out / "film.webp"), _strip(each, draw, out / "strip.webp")]
 
 
-def read(run: Path) -> Settings:
+def read(run: Path) -> OnlineSettings:
     """The settings of a run.
 
     Raises:
@@ -110,10 +110,10 @@ def read(run: Path) -> Settings:
         raise Mendable(f"{run} holds no run: name a folder that `bench online` wrote") from None
     except ValueError:
         raise Mendable(f"{path} is damaged: it cannot be known what the run was") from None
-    names = {field.name for field in fields(Settings)}
+    names = {field.name for field in fields(OnlineSettings)}
     if not isinstance(told, dict) or not names <= told.keys():
         raise Mendable(f"{run} is no run of `bench online`, so there is nothing to film")
-    return Settings(**{name: told[name] for name in names})
+    return OnlineSettings(**{name: told[name] for name in names})
 
 
 @partial(jax.jit, static_argnums=(0, 1))

@@ -20,9 +20,9 @@ import numpy as np
 
 from goalward.bench.data.names import Mendable
 from goalward.bench.online import environments, memory, presets
-from goalward.bench.online.settings import FREE, Settings
+from goalward.bench.online.settings import FREE, OnlineSettings
 from goalward.bench.runs.checkpoints import Checkpoints
-from goalward.bench.runs.folder import Part, RunFolder, notes, passed
+from goalward.bench.runs.folder import BarPart, RunFolder, notes, passed
 from goalward.evaluation.goal_reaching import GoalReaching
 from goalward.protocol import Key, Metrics
 from goalward.training.online import OnlineState, fresh_states, train
@@ -46,7 +46,7 @@ class Run:
         Unknown, Mendable: the settings cannot be, or something is missing.
     """
 
-    def __init__(self, settings: Settings, out: Path, say: Callable[[str], Any]) -> None:
+    def __init__(self, settings: OnlineSettings, out: Path, say: Callable[[str], Any]) -> None:
         self.settings, self.out, self.say = settings, out, say
         self.folder = RunFolder(out, settings.keep, settings.seeds, say, unit="step")
         presets.check(settings)  # complain before anything is built
@@ -111,7 +111,7 @@ class Run:
         while self.round < self.rounds:
             begun = time.perf_counter()
             with compiling() as compiled:
-                states, metrics = self._train(states, Part(bar, sizes.per_round))
+                states, metrics = self._train(states, BarPart(bar, sizes.per_round))
             took = time.perf_counter() - begun
             before, self.round = self.step, self.round + 1
             self.folder.seconds += took
@@ -133,7 +133,7 @@ class Run:
             if last or passed(wanted.checkpoint_every, before, self.step):
                 self.folder.checkpoints.save(self.step, self.kept(self.plain(states)))
 
-    def _train(self, states: OnlineState, bar: Part) -> tuple[OnlineState, dict[str, Any]]:
+    def _train(self, states: OnlineState, bar: BarPart) -> tuple[OnlineState, dict[str, Any]]:
         try:
             states, history = train(
                 self.agent,
@@ -230,7 +230,14 @@ class Run:
         key = jax.random.fold_in(self.key, self.round)
         seeds = self.settings.seeds
         states, _ = train(
-            self.agent, self.env, only, key, rounds, seeds=seeds, states=states, progress=Part(None)
+            self.agent,
+            self.env,
+            only,
+            key,
+            rounds,
+            seeds=seeds,
+            states=states,
+            progress=BarPart(None),
         )
         return states.replace(round=states.round - rounds)  # type: ignore[attr-defined, no-any-return]
 

@@ -163,7 +163,7 @@ def passed(every: int, before: int, now: int) -> bool:
     return now // every > before // every
 
 
-class Part:
+class BarPart:
     """A bar for a part of a run: it neither begins nor ends with it.
 
     Args:

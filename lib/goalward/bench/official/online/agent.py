@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from goalward.bench.online.presets import ENCODING, PENALTY
-from goalward.bench.online.settings import Settings
+from goalward.bench.online.settings import OnlineSettings
 from goalward.protocol import Params
 
 Tree = Mapping[str, Any]
@@ -18,7 +18,7 @@ LOSSES = {"symmetric": "sym_infonce", "forward": "fwd_infonce", "backward": "bwd
 """What JaxGCRL calls our losses. Its `binary_nce` has no negatives: none of ours."""
 
 
-def their_arguments(settings: Settings) -> dict[str, Any]:
+def their_arguments(settings: OnlineSettings) -> dict[str, Any]:
     """The settings of a run as arguments of JaxGCRL's class; energy and loss are named in them."""
     assert settings.energy is not None
     assert settings.loss is not None

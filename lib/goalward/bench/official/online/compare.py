@@ -22,7 +22,7 @@ from goalward.bench.official.compare import writable
 from goalward.bench.official.online.agent import their_arguments
 from goalward.bench.official.online.side import INSTALLED, side
 from goalward.bench.official.online.worlds import ENVS, METHOD
-from goalward.bench.online.settings import Settings
+from goalward.bench.online.settings import OnlineSettings
 from goalward.bench.runs.files import write_whole
 
 
@@ -73,9 +73,9 @@ class Race:
         return self.envs * (self.episode - 1) // self.batch
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> OnlineSettings:
         """Of ours: what `bench online` would train with."""
-        return Settings(
+        return OnlineSettings(
             METHOD,
             self.env,
             self.rounds * self.envs * self.unroll,

@@ -20,7 +20,7 @@ def serve(asked: dict[str, Any], say: Say, orders: Iterable[str]) -> None:
         from goalward.bench.official.online.brax_env import with_starts
         from goalward.bench.official.timers import Silent
         from goalward.bench.online.presets import agent
-        from goalward.bench.online.settings import Settings
+        from goalward.bench.online.settings import OnlineSettings
         from goalward.training.online import train
 
         prepare(asked["official"])
@@ -30,7 +30,11 @@ def serve(asked: dict[str, Any], say: Say, orders: Iterable[str]) -> None:
         say({"missing": lacking or [error.name]})
         return
     begun = time.perf_counter()
-    settings, seeds, key = Settings(**asked["ours"]), asked["seeds"], jax.random.key(asked["seed"])
+    settings, seeds, key = (
+        OnlineSettings(**asked["ours"]),
+        asked["seeds"],
+        jax.random.key(asked["seed"]),
+    )
     env = with_starts(found, asked["episode"], settings.envs, key)
     learner = agent(settings, env)
     states = None

@@ -18,7 +18,7 @@ from goalward.bench.official.online.side import side
 from goalward.bench.official.online.worlds import METHOD
 from goalward.bench.official.parity import largest, tree_of
 from goalward.bench.online.presets import agent
-from goalward.bench.online.settings import Settings
+from goalward.bench.online.settings import OnlineSettings
 from goalward.data.goals import HindsightTransitions
 from goalward.protocol import Params
 
@@ -57,7 +57,7 @@ def parity(official: str, python: str, energy: str = "l2", loss: str = "symmetri
     Raises:
         Mendable: something is not there, or the official code fails.
     """
-    settings = Settings(METHOD, ENV, 1, width=64, energy=energy, loss=loss)
+    settings = OnlineSettings(METHOD, ENV, 1, width=64, energy=energy, loss=loss)
     config = their_arguments(settings)
     asked = {"parity": True, "seed": 0, "config": config, "updates": UPDATES, **SIZES}
     with side("theirs", official, python, asked) as theirs, tempfile.TemporaryDirectory() as at:
@@ -68,7 +68,7 @@ def parity(official: str, python: str, energy: str = "l2", loss: str = "symmetri
     return judged(settings, told)
 
 
-def judged(settings: Settings, told: dict[str, Any]) -> OnlineParity:
+def judged(settings: OnlineSettings, told: dict[str, Any]) -> OnlineParity:
     """Our losses, gradients and step beside those of a snapshot."""
     space: Any = SimpleNamespace(action_size=SIZES["action"], goal_entries=SIZES["goal_entries"])
     ours: Any = agent(settings, space)
