@@ -171,12 +171,3 @@ def test_it_learns_to_go_there_and_to_stay():
     assert history["success_any"][0, -1] > 0.9
     # Walking straight there and staying is near in 0.87 of the steps.
     assert history["time_near_goal"][0, -1] > 0.65
-
-
-def test_the_weight_of_imitation_may_be_traced(case):
-    agent, state, batch = case
-    key = jax.random.key(4)
-    traced = jax.jit(lambda w: replace(agent, bc=w).extract(state.params, batch, key))
-    for weight in (0.0, 0.3):
-        constant = replace(agent, bc=weight).extract(state.params, batch, key)
-        np.testing.assert_allclose(traced(weight), constant, rtol=1e-5)
