@@ -49,6 +49,8 @@
 # | $w$ | importance weight: how much an example counts | `weights` |
 # | $\kappa$ | expectile: how much more the better outcomes count, $\frac12$ for the mean | `kappa` |
 # | $\mathrm{sg}(\cdot)$ | stop-gradient: the value, treated as a constant | `jax.lax.stop_gradient` |
+# | $\eta$ | how much a policy's entropy counts | `entropy`, `entropy_weight` |
+# | $\rho$ | how much the squared log partition function of InfoNCE's rows counts | `partition_penalty` |
 # | $\mathrm{CE}$ | softmax cross entropy | in `info_nce`, `td_info_nce` |
 # | | source of randomness, split and passed on by hand | `key` |
 #
@@ -89,7 +91,8 @@
 #   representation in interpolation, a radius in horizon generalization, and a potential where it takes
 #   a goal; $H$ is a random step where it takes a state and a goal; $\beta$ is a policy where it takes
 #   arguments, a sharpness where it does not; $\tau$ scales cosines in the unconscious learner
-#   and is a threshold on the analysis page; $\alpha$ sharpens a policy's weights in OGBench; $h$ is
+#   and is a threshold on the analysis page; $\rho$ bounds log ratios in contrastive values and is a
+#   correlation in interpolation; $\alpha$ sharpens a policy's weights in OGBench; $h$ is
 #   $e^{-d}$ and $p$ the share of single steps in multistep quasimetrics. A chapter says which it means.
 #
 # ## Two ways to count the present, and how to convert

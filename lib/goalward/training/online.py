@@ -125,6 +125,8 @@ class OnlineState:
     round: Leaf
 
 
+QUICKLY = {"xla_backend_optimization_level": 0}
+"""How to compile what runs once: initial weights take longer to compile than to draw."""
 SPECS = OnlineState(PartitionSpec(), PartitionSpec(None, BLOCKS), PartitionSpec())
 """Which axis of a state's parts is dealt out: that over blocks, the second."""
 
@@ -193,7 +195,6 @@ def train(
     return states, {name: np.stack([log[name] for log in logs], axis=1) for name in logs[0]}
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2, 4))
 def fresh_states(
     agent: Agent,
     env: GoalEnvironment,
@@ -206,6 +207,15 @@ def fresh_states(
 
     Of their shapes and types alone `jax.eval_shape` knows, without computing anything.
     """
+    # A program inside another is compiled as that one is.
+    make = _fresh if isinstance(key, jax.core.Tracer) else _fresh_at_once
+    states: OnlineState = make(agent, env, sizes, key, seeds, variants)
+    return states
+
+
+def _fresh(
+    agent: Agent, env: GoalEnvironment, sizes: Rounds, key: Key, seeds: int, variants: PyTree
+) -> OnlineState:
     parts = sizes.envs // sizes.blocks
     goal = len(env.goal_entries)
 
@@ -229,6 +239,9 @@ def fresh_states(
         return OnlineState(learner, blocks, jnp.zeros((), jnp.int32))
 
     return jax.vmap(one, in_axes=(0, None if variants is None else 0))(_keys(key, seeds), variants)
+
+
+_fresh_at_once = jax.jit(_fresh, static_argnums=(0, 1, 2, 4), compiler_options=QUICKLY)
 
 
 def collect(
