@@ -77,14 +77,14 @@ _weights = jnp.array([weight for weight, _ in _cases], jnp.float32)
 _steps = {"smoke": 200, "laptop": 600, "gpu": 3000}[here.scale]
 
 
-def _frames(loss):
+def _frames(name):
     """Logits of each penalty and tilt, after exact descent."""
     table = jnp.array(_M.reshape(88, 22), jnp.float32)
-    F = jaxgcrl.descend(loss, table, _tilted, _weights, steps=_steps)
+    F = jaxgcrl.descend(name, table, _tilted, _weights, steps=_steps)
     return dict(zip(_cases, np.array(F).reshape(-1, 22, 4, 22), strict=True))
 
 
-_explored = {"forward": _frames(jaxgcrl.forward)}
+_explored = {"forward": _frames("forward")}
 fig, axes = plt.subplots(1, 3, figsize=(6.4, 2.5))
 draw_moves(axes[0], _M, _goal, "exact")
 draw_moves(axes[1], _explored["forward"][0, 2], _goal, "InfoNCE")
@@ -192,7 +192,9 @@ def speed(walk, actions, repeats=5):
     for _ in range(repeats):
         begun = time.perf_counter()
         jax.block_until_ready(walk(actions))
-        rates.append(actions.shape[0] * actions.shape[1] / (time.perf_counter() - begun))
+        rates.append(
+            actions.shape[0] * actions.shape[1] / (time.perf_counter() - begun)
+        )
     return np.median(rates)
 
 
@@ -206,7 +208,11 @@ rates = {
 }
 for N, actions in random.items():
     rates[N] = speed(partial(by_scan, starts(N)), actions)
-ends = [by_numpy(random[1]), by_compiled_steps(random[1]), by_scan(starts(1), random[1])]
+ends = [
+    by_numpy(random[1]),
+    by_compiled_steps(random[1]),
+    by_scan(starts(1), random[1]),
+]
 same_walk = max(np.abs(np.array(end) - ends[0]).max() for end in ends)
 faster = rates[size.copies[-1]] / rates["NumPy"]
 print(f"the three loops end {same_walk:.0e} cells apart")
@@ -244,7 +250,26 @@ here.show(
 )
 
 # %% [markdown]
-# TEXT rollout
+# All three loops walk the same way, to rounding. Between the dotted line and the left end of the curve
+# nothing changed but where the loop runs: the step is compiled in both. Along the curve nothing
+# changes but how many environments take that step together.
+#
+# An agent does more than walk. In the program that trains the agents below, a round is 100 steps in
+# each of 64 environments and then 100 updates. Timed apart from this page, with evaluations left out,
+# six sevenths of a round's time went into the updates. A fast environment makes learning fast only
+# where the environment was slow; the authors' bodies, with contacts and joints, are slower than
+# a point.
+#
+# ## What a contrastive loss leaves free
+#
+# A critic $f(s,a,g)$ is trained on a batch of $B$ pairs: state and action $(s_i,a_i)$, and a goal $g_i$
+# that was reached later. The table of logits is $F_{ij}=f(s_i,a_i,g_j)$, with the true pairs on the
+# diagonal. *Forward* InfoNCE asks each row which goal is its own,
+#
+# $$L_\rightarrow=-\frac1B\sum_i\Big(F_{ii}-\log\sum_j e^{F_{ij}}\Big).$$
+#
+# *Backward* InfoNCE asks each column, with $\log\sum_je^{F_{ji}}$ in its place, and *symmetric* both.
+# Forward InfoNCE by hand, for three pairs:
 
 # %%
 from inspect import getsource
@@ -268,7 +293,45 @@ print(f"FlatNCE: its value {flat_loss:.0f}, gradients differ by {flat_gap:.0e}")
 print(getsource(jaxgcrl.forward))
 
 # %% [markdown]
-# TEXT table
+# Add any number to a row, and nothing happens. The loss is the same, and the gradient's rows sum to
+# zero, so descent will never notice. And FlatNCE, which the paper lists as a loss of its own, has the
+# value 1 whatever the logits, but the gradient of forward InfoNCE: another name, not another loss.
+#
+# > **Predict before you run.** The actor picks $\arg\max_a f(s,a,g)$. Whose problem is a number
+# > $c(s,a)$ that is added to a row, and whose is a number $c(g)$ that is added to a column?
+#
+# <details><summary>Answer</summary>
+#
+# Rows are pairs of state *and action*: $c(s,a)$ differs between the actions of one state and can
+# change the best one, for all goals alike. $c(g)$ is the same for all actions, and no choice hears
+# of it.
+#
+# </details>
+#
+# How bad can it be? In a grid we need no sampling. Let $M(s,a,g)$ be the successor measure of a walker
+# who moves at random in the 22 free cells (up, down, left, right; $\gamma=0.9$): the probability that
+# $g$ is where the clock stops. Let $p(g)$ be its mean over the 88 equally likely pairs $(s,a)$. In the
+# limit of many pairs the loss above is the average over $(s,a)$ of
+#
+# $$\log\Big(B\sum_g p(g)\,e^{F(s,a,g)}\Big)-\sum_g M(s,a,g)\,F(s,a,g),$$
+#
+# which is least at $F=\log M/p+c(s,a)$, for *any* $c$. The paper's other losses have their own limits
+# (in `goalward.methods.jaxgcrl`), and their own freedom: backward leaves a $c(g)$, symmetric a
+# constant. DPO, $-\log\sigma(F_{ii}-F_{ij})$, and IPO, $(F_{ii}-F_{ij}-1)^2$, see only differences
+# within a row, so they leave $c(s,a)$ too. Three are not differences at all: *logistic* tells true
+# pairs from false ones by a sigmoid and has its best logits at $\log M/p-\log(B-1)$; SPPO,
+# $(F_{ij}\mp1)^2$, and FB, $-F_{ii}+\frac12F_{ij}^2$, are least squares.
+#
+# The repair is a **penalty** on the log partition function of each row,
+#
+# $$+\;\rho\,\frac1B\sum_i\Big(\log\sum_je^{F_{ij}}\Big)^2,$$
+#
+# with $\rho=0.1$ in the paper. It asks the sum to be 1 in every row, and then $c=-\log B$ for all.
+#
+# We give each loss a table of logits of its own and follow the exact gradient (Adam, its step falling
+# from 0.1 to 0). Tables start flat, at zero, or **tilted**: a random number of deviation 2 nats for each
+# $(s,a)$, added to its row, as a network might happen to start. Then we ask for each state and each
+# other goal whether the best action by $F$ is one of the best by $M$.
 
 # %%
 M4 = successor_measure(grid.P[:, :4], uniform_policy(22, 4), 0.9)
@@ -281,11 +344,11 @@ penalties = np.repeat([0, 0.1, 0, 0.1], [1, 1, size.seeds, size.seeds])
 learned = {
     name: np.array(
         jaxgcrl.descend(
-            loss, jnp.array(M, jnp.float32), jnp.array(first, jnp.float32),
+            name, jnp.array(M, jnp.float32), jnp.array(first, jnp.float32),
             jnp.array(penalties, jnp.float32), steps=size.table_steps,
         )
     )
-    for name, loss in jaxgcrl.POPULATION.items()
+    for name in jaxgcrl.POPULATION
 }  # fmt: skip
 
 
@@ -328,7 +391,21 @@ here.table(
 )
 
 # %% [markdown]
-# TEXT batches
+# Three things to read off.
+#
+# - **It takes both, freedom and a tilt.** From a flat start forward InfoNCE needs no penalty. From a
+#   tilted one it chooses little better than chance (0.25 here, as ties are rare), although its logits are
+#   right in every other respect: take each row's offset out, and all its choices are right.
+# - **Backward and symmetric need no penalty.** They lose the tilt by themselves, since they compare rows.
+# - **What a loss leaves free does not explain the paper's ranking.** It finds SPPO and FB among the
+#   worst. In the table they choose as well as any: their best logits rise with $M/p$, and nothing more is
+#   asked of them here. Logistic is merely slow: from the tilted starts it
+#   chooses right in 0.95 after 3,000 steps and in all after 10,000 (computed outside this page).
+#
+# ### With sampled pairs
+#
+# An agent has batches, not expectations. Batches of 128 pairs, Adam with a step that falls from 0.05,
+# the same tilted starts; the *tilt* is the standard deviation over $(s,a)$ of what is added to the rows.
 
 # %%
 import optax
@@ -390,13 +467,17 @@ for name in arms:
     )
 
 # %% [markdown]
-# TEXT explorer
+# The errors that sampling leaves, about 0.2 nats, cost each loss a tenth of its choices. The tilt costs
+# forward InfoNCE half of them. The tilt is also the sharper test of an implementation. Computed outside
+# this page: with the penalty's sum over the wrong axis, the share of right choices falls only from 0.90 to
+# 0.81, but 0.33 nats of tilt stay; and without its square the penalty does nothing (0.38, 1.99 nats).
+#
+# ### Play: loss, penalty, tilt
+#
+# Which of the three losses notices the first slider, and which the second?
 
 # %% tags=["hide-input"]
-_explored |= {
-    name: _frames(loss)
-    for name, loss in (("backward", jaxgcrl.backward), ("IPO", jaxgcrl.ipo))
-}
+_explored |= {name: _frames(name) for name in ("backward", "IPO")}
 
 
 def frame(penalty, tilt):
@@ -421,12 +502,40 @@ here.explore(
 )
 
 # %% [markdown]
-# TEXT agent
+# ## A whole agent
+#
+# Now the point maze, and nothing recorded. The **critic** encodes state and action as $\phi(s,a)$, the
+# goal as $\psi(g)$, and scores them by an *energy*. The paper prefers the distance (L2),
+#
+# $$f(s,a,g)=-\lVert\phi(s,a)-\psi(g)\rVert_2,$$
+#
+# and lists the cosine of the two among its worst. Its loss is forward plus backward InfoNCE plus the
+# penalty. The **actor** $\pi(a\mid s,g)$, a Gaussian squashed by a tanh, minimises
+#
+# $$\mathbb E_{a\sim\pi}\big[\eta\log\pi(a\mid s,g)-f(s,a,g)\big]$$
+#
+# on remembered states, each with its own future as the goal. The weight $\eta$ is learned, so that the
+# entropy stays near −1 nat. There is no reward anywhere.
+#
+# The rival has one. **SAC+HER** is the soft actor-critic with hindsight relabelling: a step costs 1
+# unless it ends near the goal, then nothing; two critics learn the discounted sum of that by temporal
+# differences, each target taking the smaller of the two at the next state; the actor follows the smaller
+# value. Half of the goals are commanded, half futures. It has the same actor, as wide networks and the
+# same rounds, and a choice of two step sizes.
+#
+# Energy and loss enter as weights: an agent's logits are a weighted sum of L2 and cosine, its loss of
+# forward, backward and penalty. So all four agents, five seeds each, are *one* program:
+#
+# - **L2**: symmetric, $\rho=0.1$, as the paper advises.
+# - **L2, forward alone**, without penalty: the loss that the table found wanting.
+# - **cosine**: symmetric, without penalty. A cosine lies in $[-1,1]$, so the sum over a row of 64 is at
+#   least $64/e$, and a penalty that asks for 1 would only push all cosines down.
+# - **10 × cosine**: the same with a fixed *temperature* of 0.1. It can tell unlikely goals from likely
+#   ones by a factor of $e^{20}$ in place of $e^2$.
 
 # %%
 from goalward.baselines.sac_her import SACHER
 from goalward.baselines.td3_her import Within
-from goalward.evaluation.goal_reaching import GoalReaching
 from goalward.nets.critics import InnerProductCritic
 from goalward.nets.energies import COSINE, L2
 from goalward.nets.normalized import GoalValue, NormalizedMLP
@@ -452,61 +561,100 @@ kinds = {  # weights of the energies, of the losses (forward, backward), and ρ
     "cosine": ((0, 1), (1, 1), 0.0),
     "10 × cosine": ((0, 10), (1, 1), 0.0),
 }
-each = [np.repeat(np.array(w, "f4"), n, axis=0) for w in zip(*kinds.values(), strict=True)]
+each = [
+    np.repeat(np.array(w, "f4"), n, axis=0) for w in zip(*kinds.values(), strict=True)
+]
 mixtures = jaxgcrl.Mixture(*map(jnp.array, each))
-every = min(5, size.rounds)
-states, history = train(
-    crl, env, rounds, jax.random.key(1), size.rounds, seeds=len(kinds) * n,
-    log_every=every, probe=GoalReaching(env, crl, size.episodes), variants=mixtures,
-    progress=here.progress("contrastive RL"),
-)  # fmt: skip
+test_goals = jnp.array(
+    grid.cells[np.random.default_rng(6).integers(22, size=size.episodes)]
+    + np.random.default_rng(7).uniform(-0.5, 0.5, (size.episodes, 2)),
+    jnp.float32,
+)
+
+
+@jax.jit
+@jax.vmap
+def walk(actor):
+    """(goals, steps, 2) positions of copies of an agent that act by its mean action."""
+    state = starts(len(test_goals)).replace(goal=test_goals)
+
+    def one(state, _):
+        action, _ = crl.propose(
+            {"actor": actor}, state.observation, test_goals, key, 0.0
+        )
+        state = jax.vmap(env.step, in_axes=(0, 0, None))(state, action, key)
+        return state, state.observation
+
+    return jnp.swapaxes(jax.lax.scan(one, state, None, env.horizon)[1], 0, 1)
+
+
+def paths(states, k):
+    """The paths of the k-th agent's seeds."""
+    actors = jax.device_get(states.learner.params["actor"])
+    return np.array(walk(jax.tree.map(lambda leaf: leaf[n * k : n * k + n], actors)))
+
+
+def near_goal(path):
+    return np.linalg.norm(path - np.array(test_goals)[:, None], axis=-1) <= env.reach
+
+
+def learn(agent, states, variants, label, parts):
+    """Train, and after each part of the rounds ask how often each seed's goals are near."""
+    count, curve = len(states.round) // n, []
+    for _ in range(parts):
+        states, _ = train(
+            agent, env, rounds, jax.random.key(1), size.rounds // parts,
+            seeds=n * count, states=states, log_every=size.rounds // parts,
+            variants=variants, progress=here.progress(label),
+        )  # fmt: skip
+        curve.append([near_goal(paths(states, k)) for k in range(count)])
+    return states, curve
+
+
+parts = min(3, size.rounds)
+states = fresh_states(crl, env, rounds, jax.random.key(1), len(kinds) * n, mixtures)
+states, curve = learn(crl, states, mixtures, "contrastive RL", parts)
 
 # %%
 sac = SACHER(
     critic=GoalValue((64, 64)), reached=Within(env.reach), random_goals=0.5, **common
 )
-step_sizes = (1e-3, 3e-3, 1e-2)
-runs = len(step_sizes) * n
-sac_states = fresh_states(sac, env, rounds, jax.random.key(1), runs)
-learner = sac_states.learner.replace(
-    learning_rate=jnp.repeat(jnp.array(step_sizes), n)
+step_sizes = (1e-3, 1e-2)
+sac_states = fresh_states(sac, env, rounds, jax.random.key(1), len(step_sizes) * n)
+learner = sac_states.learner.replace(learning_rate=jnp.repeat(jnp.array(step_sizes), n))
+sac_states, sac_curve = learn(
+    sac, sac_states.replace(learner=learner), None, "SAC+HER", parts
 )
-sac_states, sac_history = train(
-    sac, env, rounds, jax.random.key(1), size.rounds, seeds=runs,
-    states=sac_states.replace(learner=learner), log_every=every,
-    probe=GoalReaching(env, sac, size.episodes), progress=here.progress("SAC+HER"),
-)  # fmt: skip
-
-
-def by_kind(metric):
-    """(seeds, logs) of each agent."""
-    names = (*kinds, *(f"SAC+HER, step {rate:g}" for rate in step_sizes))
-    told = np.concatenate([history[metric], sac_history[metric]])
-    return dict(zip(names, np.split(told, len(names)), strict=True))
-
-
-success, near = by_kind("success_any"), by_kind("time_near_goal")
+names = (*kinds, *(f"SAC+HER, step {rate:g}" for rate in step_sizes))
+each = np.concatenate(
+    [curve, sac_curve], axis=1
+)  # (parts, agents, seeds, goals, steps)
+success = dict(zip(names, each.any(axis=4).mean(axis=3).swapaxes(0, 1), strict=True))
+near = dict(zip(names, each.mean(axis=(3, 4)).swapaxes(0, 1), strict=True))
 # The baseline's better step size, by the very evaluation that it is compared on.
-baseline = max(list(success)[len(kinds) :], key=lambda name: success[name][:, -1].mean())
+baseline = max(list(success)[len(kinds) :], key=lambda name: success[name][-1].mean())
 for name in success:
     print(
-        f"{name:20} success {success[name][:, -1].mean():.2f}",
-        f"{success[name][:, -1].round(2)}, near {near[name][:, -1].mean():.2f}",
+        f"{name:20} success {success[name][-1].mean():.2f}",
+        f"{success[name][-1].round(2)}, near {near[name][-1].mean():.2f}",
     )
 
 # %% tags=["hide-input"]
-_env_steps = history["env_steps"][0] / 1000
+_env_steps = rounds.envs * 100 * size.rounds // parts * (1 + np.arange(parts)) / 1000
 _styles = {
     "L2": ("ours", "o"), "L2, forward alone": ("fifth", "s"), "10 × cosine": ("third", "^"),
     "cosine": ("fourth", "v"), baseline: ("second", "D"),
 }  # fmt: skip
 fig, axes = plt.subplots(1, 2, figsize=(6.6, 3.1), sharex=True, sharey=True)
 for ax, _of, _title in zip(
-    axes, (success, near), ("ever near the goal", "share of the time near it"), strict=True
+    axes,
+    (success, near),
+    ("ever near the goal", "share of the time near it"),
+    strict=True,
 ):
     for _name, (_color, _marker) in _styles.items():
         ax.plot(
-            _env_steps, _of[_name].mean(axis=0), _marker + "-", ms=4.5,
+            _env_steps, _of[_name].mean(axis=1), _marker + "-", ms=4.5,
             color=COLORS[_color], label=_name,
         )  # fmt: skip
     ax.set(title=_title, xlabel="thousand environment steps", ylim=(0, 1))
@@ -517,7 +665,7 @@ here.show(
     alt="Two panels of learning curves, success and share of time near the goal. At the "
     "end, success and time near: "
     + "; ".join(
-        f"{_name} {success[_name][:, -1].mean():.2f} and {near[_name][:, -1].mean():.2f}"
+        f"{_name} {success[_name][-1].mean():.2f} and {near[_name][-1].mean():.2f}"
         for _name in _styles
     )
     + ".",
@@ -526,7 +674,28 @@ here.show(
 )
 
 # %% [markdown]
-# TEXT tilt
+# What the curves say, and what they do not:
+#
+# - **It works.** Without any reward the agent comes to three quarters of its goals, from 96,000 steps that
+#   it made itself.
+# - **The rival's step size weighs more than the method.** At the same step size as the others SAC+HER
+#   reaches 0.54 of its goals, at ten times that 0.69: most of the lead is gone. The step size of
+#   contrastive RL hardly matters (0.78 at 0.001 and 0.79 at 0.003 on other seeds, computed outside this
+#   page).
+# - **Faster is not better.** With four times the rounds (outside, other seeds) SAC+HER reaches 0.94 to 0.98
+#   at its three step sizes, and L2 stays at 0.77. We tried to lift that: without the penalty 0.85, forward
+#   alone 0.89, batches of 256 0.84, half of the actor's goals commanded 0.84, $\gamma=0.99$ 0.80 and
+#   $\gamma=0.9$ 0.75, a target entropy of −2 0.78. None comes up to the rival. We do not know why; in
+#   *this* small world a long run belongs to the value.
+# - **The cosine lacks a temperature.** Multiplied by 10, it does nearly as well as L2. And time heals it:
+#   with a penalty and four times the rounds it reached 0.75 without any temperature (outside).
+#
+# ### Does the tilt decide here?
+#
+# In the table a tilt cost half of the choices. For a trained critic we can ask the same. Take remembered
+# states, 16 random actions in each, and goals from the same memory. The row's term is the log mean of
+# $e^{f(s,a,g)}$ over the goals. How much of the difference between actions is a difference of that term, and
+# how often is another action the best once it is taken out?
 
 # %%
 tried = np.random.default_rng(2).uniform(-1, 1, (16, 2)).astype("f4")
@@ -538,12 +707,15 @@ def critic_table(params, mixture, replay):
     """Logits of remembered states × 16 actions, and of their own goals."""
     rows = crl.batch((mixture, replay.view()), jax.random.key(3))[1]
     rows = jax.tree.map(lambda leaf: leaf[:48], rows)
-    state, action = jnp.repeat(rows.state, 16, axis=0), jnp.tile(tried, (len(rows.state), 1))
+    state, action = (
+        jnp.repeat(rows.state, 16, axis=0),
+        jnp.tile(tried, (len(rows.state), 1)),
+    )
     told = params | {"mixture": mixture}
     return crl.scores(told, state, action, rows.goal, method="pairwise")[0]
 
 
-memories = jax.tree.map(lambda leaf: leaf[:, 0], states.blocks.replay)
+memories = jax.tree.map(lambda leaf: leaf[:, 0], jax.device_get(states.blocks.replay))
 tables = np.array(critic_table(states.learner.params, mixtures, memories))
 tables = tables.reshape(len(tables), -1, 16, tables.shape[-1])
 row = np.log(np.exp(tables).mean(axis=3, keepdims=True))  # what the penalty acts on
@@ -561,58 +733,70 @@ for name, *told in zip(
     )
 
 # %% [markdown]
-# TEXT strip
+# Forward alone has the larger tilt, as it should: two thirds of what tells its actions apart, in place of
+# half. But it is not nothing for the others, since a network is not at its optimum after 1,500 updates;
+# without it the best action changes about as often for all distances. Success follows neither. **The
+# freedom that decides in the table is there in the agent, and is not what limits it here.**
+#
+# ### Where it gets to
+#
+# How far are the goals that are reached? Moves on the grid from the start, share of goals ever near, by the
+# last agents:
+
 
 # %%
-@partial(jax.jit, static_argnums=0)
-def walk(agent, actor):
-    """Positions of 22 copies of an agent, each told another cell's centre."""
-    goals = jnp.array(grid.cells, jnp.float32)
-    start = jax.vmap(env.at)(jnp.tile(goals[grid.index(4, 0)], (22, 1)), goals)
-
-    def one(state, _):
-        action, _ = agent.propose({"actor": actor}, state.observation, goals, key, 0.0)
-        state = jax.vmap(env.step, in_axes=(0, 0, None))(state, action, key)
-        return state, state.observation
-
-    return jax.lax.scan(one, start, None, env.horizon)[1]
-
-
-middle_run = np.argsort(success["L2"][:, -1])[n // 2]
-actor = jax.tree.map(lambda leaf: leaf[middle_run], states.learner.params["actor"])
-path = np.array(walk(crl, actor))
+where = np.floor(np.array(test_goals) + 0.5).astype(int)
+moves = grid.distances[grid.index(4, 0), [grid.index(*cell) for cell in where]]
+last = dict(zip(names, each[-1].any(axis=3), strict=True))
+for name in ("L2", baseline):
+    told = ", ".join(
+        f"{low} to {high} moves {last[name][:, (moves >= low) & (moves <= high)].mean():.2f}"
+        for low, high in ((0, 3), (4, 6), (7, 8))
+    )
+    print(f"{name:20} {told}")
 
 # %% tags=["hide-input"]
 _moments = (4, 12, 25, 50, 99)
+_path = paths(states, 0)[np.argsort(success["L2"][-1])[n // 2]]
+_near = near_goal(_path)
 fig, axes = plt.subplots(1, len(_moments), figsize=(6.8, 1.75))
 for ax, _t in zip(axes, _moments, strict=True):
-    figures.heatmap(ax, _grid.image(np.zeros(22)), f"step {_t + 1}", cmap="Greys", vmin=-0.1)
+    figures.heatmap(
+        ax, _grid.image(np.zeros(22)), f"step {_t + 1}", cmap="Greys", vmin=-0.1
+    )
     ax.title.set_size(9)
-    _there = np.linalg.norm(path[_t] - grid.cells, axis=1) <= env.reach
-    for _mask, _color in ((_there, "ours"), (~_there, "second")):
-        for _at, _to in zip(path[_t][_mask], grid.cells[_mask], strict=True):
-            ax.plot(*np.stack([_at, _to])[:, ::-1].T, "-", lw=0.7, color=COLORS[_color])
-        ax.plot(*path[_t][_mask].T[::-1], "o", ms=3.5, color=COLORS[_color])
-    ax.set_xlabel(f"{_there.sum()} of 22", fontsize=9)
+    for _mask, _color in ((_near[:40, _t], "ours"), (~_near[:40, _t], "second")):
+        _lines = np.stack([_path[:40, _t], np.array(test_goals[:40])])[:, _mask]
+        ax.plot(*_lines.transpose(2, 0, 1)[::-1], "-", lw=0.6, color=COLORS[_color])
+        ax.plot(*_lines[0].T[::-1], "o", ms=3, color=COLORS[_color])
+    ax.set_xlabel(f"{_near[:40, _t].sum()} of {len(_near[:40])}", fontsize=9)
 here.show(
     fig,
-    alt="Five moments of one agent in 22 copies, each told another cell: "
+    alt=f"Five moments of {len(_near[:40])} copies of one agent, each told another goal. "
     + ", ".join(
-        f"after {_t + 1} steps {int((np.linalg.norm(path[_t] - grid.cells, axis=1) <= env.reach).sum())} are near their goals"
+        f"After {_t + 1} steps {_near[:40, _t].sum()} are near theirs"
         for _t in _moments
     )
     + ".",
-    caption="One agent (the seed of median success), told the centre of each of the 22 "
-    "cells. Dots are copies, thin lines lead to their goals; blue ones are near.",
+    caption="One agent, the seed of median success, told many goals. Dots are its "
+    "copies, thin lines lead to their goals; blue ones are near.",
 )
 
 # %% [markdown]
-# TEXT relabel
+# Both know what is near. Behind the wall contrastive RL is ahead at this time, and that is where its lead
+# lies; the longer runs above say that the value catches up.
+#
+# ## Goals from the future
+#
+# A memory of whole walks is needed for all this. From a row with $n$ steps left in its episode, the goal is
+# where the agent was $\delta$ steps later, with $\Pr(\delta)\propto\gamma^{\delta}$ for
+# $1\le\delta\le n$: a geometric distribution, cut at the end and scaled to sum to 1. The library draws it by
+# the inverse of its distribution function:
 
 # %%
 from goalward.data.sampling import future_pairs, geometric_offsets
 
-replay = jax.tree.map(lambda leaf: leaf[0, 0], states.blocks.replay)
+replay = jax.tree.map(lambda leaf: leaf[0], memories)
 lefts = (1, 3, 10, 30, 99)
 
 
@@ -632,22 +816,33 @@ variation = []
 for left, drawn in zip(lefts, offsets, strict=True):
     counted = np.bincount(drawn, minlength=left + 1)[1:] / len(drawn)
     variation.append(np.abs(counted - truncated_geometric(left)).sum() / 2)
-data = replay.view()
+data = jax.tree.map(jnp.asarray, replay).view()
 now, future = jax.jit(partial(future_pairs, batch=20_000, gamma=0.97))(
     data, jax.random.key(3)
 )
 # Each episode has a goal of its own, by which one can tell episodes apart.
-strangers = np.any(np.array(data.commanded)[now] != np.array(data.commanded)[future], axis=1)
-print("total variation", np.round(variation, 3), "pairs across a reset", strangers.sum())
+strangers = np.any(
+    np.array(data.commanded)[now] != np.array(data.commanded)[future], axis=1
+)
+print(
+    "total variation", np.round(variation, 3), "pairs across a reset", strangers.sum()
+)
 
 # %% tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(5.6, 2.6))
-for _left, _drawn, _color in zip(lefts[2:], offsets[2:], ("third", "fourth", "ours"), strict=True):
+for _left, _drawn, _color in zip(
+    lefts[2:], offsets[2:], ("third", "fourth", "ours"), strict=True
+):
     _counts = np.bincount(_drawn, minlength=_left + 1)[1:] / len(_drawn)
     ax.plot(np.arange(1, _left + 1), _counts, ".", ms=4, color=COLORS[_color])
     ax.plot(np.arange(1, _left + 1), truncated_geometric(_left), color=COLORS[_color])
     figures.direct_label(
-        ax, _left, truncated_geometric(_left)[-1], f"{_left} left", COLORS[_color], (-4, 8)
+        ax,
+        _left,
+        truncated_geometric(_left)[-1],
+        f"{_left} left",
+        COLORS[_color],
+        (-4, 8),
     )
 ax.set(xlabel="steps ahead", ylabel="share of the goals", ylim=(0, None))
 here.show(
@@ -660,7 +855,15 @@ here.show(
 )
 
 # %% [markdown]
-# TEXT claims
+# No pair crosses a reset. And the fewer steps are left, the nearer the goals: near an episode's end the
+# agent learns only about its next moves.
+#
+# ## The claims, checked
+#
+# The paper shows curves on robots, and no number of it belongs to a point in a maze. Bounds named *paper*
+# are its orders; the others follow from theory (*oracle*) or from an earlier implementation on other
+# seeds (ours), and were fixed before this run. Seeds cover tilts and batches in the table; networks,
+# exploration and commanded goals in the agents. All agents are judged on the same goals.
 
 # %% tags=["hide-input"]
 _F = np.random.default_rng(5).normal(size=(8, 8)).astype("f4") * 3
@@ -816,10 +1019,21 @@ here.claim(
 
 
 def _last(told, name):
-    return told[name][:, -1]
+    return told[name][-1]
 
 
 _same_step = list(success)[len(kinds)]
+_short = "the mean meets the bound, the interval of five seeds does not"
+_tuned = (
+    "ten times the step size suits SAC+HER better and closes most of the lead that it "
+    "leaves at the others' step size (see the row with the same step size)"
+)
+_reasons = {
+    "over_sac": _tuned,
+    "over_sac_by_far": _tuned,
+    "over_sac_same_step": _short,
+    "temperature": _short,
+}
 for _id, _words, _paper, _measured, _bound, _from, _null in (
     (
         "reaches_goals",
@@ -895,6 +1109,73 @@ for _id, _words, _paper, _measured, _bound, _from, _null in (
         kind="statistical",
         covers="all but the evaluation's goals",
         null=_null,
-        reason=REASONS.get(_id, ""),
+        reason=_reasons.get(_id, ""),
     )
 here.conclude()
+
+# %% [markdown]
+# ## What differs from the paper
+#
+# 1. **World.** A point in a maze, with state and goal two numbers; the paper has fourteen and more
+#    tasks of bodies on Brax and MuJoCo MJX.
+# 2. **Time.** 96,000 environment steps and 1,500 updates; the paper runs ten million steps and more.
+#    Here 64 steps come to an update, there (released defaults) 16.
+# 3. **Sizes.** Two layers of 64 with layer normalisation, encodings of 16 numbers, batches of 64,
+#    $\gamma=0.97$, step size 0.001; the released agent has two layers of 256 without normalisation,
+#    64 numbers, batches of 256, $\gamma=0.99$ and 0.0003.
+# 4. **Loss.** The paper's symmetric loss is the sum of both directions, as for our agents; in the tables
+#    we take the mean, which weighs a penalty twice as much against it.
+# 5. **Entropy's target.** −1 nat for two actions, as in the released code (half an action's nat each).
+# 6. **Relabelling** in the released code draws a window of steps, and for each row one of the later rows
+#    in it. Ours has the episode in place of the window, and no table of pairs.
+# 7. **Names.** The released code calls the distance `norm` and its square `l2`; the paper's first code
+#    had the root in `l2`. Its binary loss has no negatives in the released version; ours has.
+# 8. **Left out.** Width, depth and layer normalisation, the updates per step, the actor's goals, and the
+#    other energies: `goalward sweep` runs such grids.
+#
+# ## Scaling up
+#
+# The same learner, with the released networks, in this maze on a laptop, on bodies on a GPU, and a grid
+# of its settings (`goalward sweep`, in [the guide](sweeps.md)):
+#
+# ```
+# goalward bench online contrastive_rl --env point-maze --steps 100000 --seeds 4 --out runs/maze
+# goalward bench online contrastive_rl --env ant --envs 512 --steps 10000000 --seeds 4 --out runs/ant
+# goalward bench online sac_her --env ant --envs 512 --steps 10000000 --seeds 4 --out runs/ant-sac
+# goalward bench show runs/ant
+# ```
+#
+# [Learning while acting](online.md) is the guide. Beside the authors' code
+# (`goalward bench parity contrastive_rl`, with their packages at hand): the same loss, gradients and
+# update to rounding. We have no recorded run on a GPU yet. The authors report ten million steps of the
+# ant in about ten minutes, and about 40 % success in the hardest of its mazes after 300 million.
+# This chapter with more of everything:
+#
+# ```
+# goalward run jaxgcrl --scale gpu
+# ```
+#
+# ## Exercises
+#
+# Four exercises, 20 points, about 80 minutes, in [the exercise notebook](jaxgcrl_exercises.ipynb) that
+# `make lab` puts beside this chapter. `goalward assignments check NOTEBOOK` says where you stand.
+#
+# 1. **Five energies** (easy, 20 minutes). All pairs, and safe far from the origin.
+# 2. **Losses on a table of logits** (medium, 25 minutes). Six losses and the penalty, safe for large
+#    logits.
+# 3. **Futures from a window** (medium, 25 minutes). Relabel without crossing a reset.
+# 4. **Updates to data** (easy, 10 minutes). The arithmetic of a round.
+#
+# ## Where to go from here
+#
+# [Contrastive RL](../1_predicting_the_future/contrastive_rl.ipynb) is the same critic on recorded data.
+# [Temporal distances](../2_distances_and_horizons/temporal_distances.ipynb) turns the freedom $c(g)$ into
+# a potential and the rest into a distance. [OGBench](ogbench.ipynb) is the benchmark for agents that may
+# not act while they learn.
+#
+# **References.** Bortkiewicz et al. 2025, *Accelerating Goal-Conditioned RL Algorithms and Research*
+# (ICLR). Eysenbach, Zhang, Levine, Salakhutdinov 2022, *Contrastive Learning as Goal-Conditioned
+# Reinforcement Learning* (NeurIPS). Haarnoja et al. 2018, *Soft Actor-Critic Algorithms and
+# Applications*. Andrychowicz et al. 2017, *Hindsight Experience Replay* (NeurIPS). Chen et al. 2021,
+# *Simpler, Faster, Stronger: Breaking The log-K Curse On Contrastive Learners With FlatNCE*. Rafailov et
+# al. 2023, *Direct Preference Optimization* (NeurIPS). Freeman et al. 2021, *Brax* (NeurIPS).

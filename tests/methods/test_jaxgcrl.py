@@ -103,7 +103,7 @@ def test_descent_keeps_the_tilt_of_forward_and_the_penalty_removes_it():
     starts = jnp.array(np.stack([np.broadcast_to(2 * ROWS, M.shape)] * 2), jnp.float32)
     F = np.array(
         jaxgcrl.descend(
-            jaxgcrl.forward, jnp.array(M, jnp.float32), starts, jnp.array([0.0, 0.1]), steps=2000
+            "forward", jnp.array(M, jnp.float32), starts, jnp.array([0.0, 0.1]), steps=2000
         )
     )
     # Adam rescales each entry, so a row's mean drifts a little; the tilt stays.
@@ -151,6 +151,8 @@ COMMON = {
 }  # fmt: skip
 ENCODERS = (MLP((8, 3)), MLP((8, 3)))
 MIXED = jaxgcrl.MixedContrastiveRL(critic=EnergyCritic(*ENCODERS), **COMMON)
+INITIAL = jax.jit(MIXED.init)
+GRADED = jax.jit(jax.value_and_grad(MIXED.loss, has_aux=True))
 ROWS_OF_DATA = HindsightTransitions(
     *(jnp.array(np.random.default_rng(k).normal(size=(6, 2)), jnp.float32) for k in range(5))
 )
@@ -176,20 +178,20 @@ def test_a_pure_mixture_is_the_single_agent(number, energy, losses, contrast, pe
         partition_penalty=penalty, **COMMON,
     )  # fmt: skip
     pure, key = mixture(number, losses, penalty), jax.random.key(1)
-    state = MIXED.init(jax.random.key(0), (pure, ROWS_OF_DATA))
-    alone = single.init(jax.random.key(0), ROWS_OF_DATA)
+    state = INITIAL(jax.random.key(0), (pure, ROWS_OF_DATA))
+    alone = jax.jit(single.init)(jax.random.key(0), ROWS_OF_DATA)
     jax.tree.map(np.testing.assert_array_equal, state.params, alone.params)
-    found = jax.value_and_grad(MIXED.loss, has_aux=True)(
-        state.params, state, (pure, ROWS_OF_DATA), key
+    found = GRADED(state.params, state, (pure, ROWS_OF_DATA), key)
+    wanted = jax.jit(jax.value_and_grad(single.loss, has_aux=True))(
+        alone.params, alone, ROWS_OF_DATA, key
     )
-    wanted = jax.value_and_grad(single.loss, has_aux=True)(alone.params, alone, ROWS_OF_DATA, key)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5), found, wanted)
 
 
 def test_weights_mix_and_the_mixture_travels_with_the_batch():
     ends, halves = [mixture(0, (1, 0), 0.0), mixture(0, (0, 1), 0.0)], mixture(0, (0.5, 0.5), 0.0)
-    state, key = MIXED.init(jax.random.key(0), (halves, ROWS_OF_DATA)), jax.random.key(1)
-    value = lambda mix: float(MIXED.loss(state.params, state, (mix, ROWS_OF_DATA), key)[0])  # noqa: E731
+    state, key = INITIAL(jax.random.key(0), (halves, ROWS_OF_DATA)), jax.random.key(1)
+    value = lambda mix: float(GRADED(state.params, state, (mix, ROWS_OF_DATA), key)[0][0])  # noqa: E731
     assert value(halves) == pytest.approx(np.mean([value(end) for end in ends]), rel=1e-5)
     walks = from_trajectories(jnp.zeros((3, 5, 2)), jnp.zeros((3, 5, 2)))
     mix, rows = MIXED.batch((halves, walks), key)

@@ -26,44 +26,45 @@ from goalward.nets.energies import COSINE, DOT, L2, Energy
 from goalward.protocol import Key, LearnerState, Metrics, Params
 
 Table = Float[Array, "anchors goals"]
-Population = Callable[[Table, Table, float], Array]
+Size = float | Float[Array, ""]
+Population = Callable[[Table, Table, Size], Array]
 """(F, M, batch) to the mean loss over all batches of that size, up to a constant."""
 
 
-def log_partition(F: Table, M: Table, batch: float) -> Float[Array, " anchors"]:
+def log_partition(F: Table, M: Table, batch: Size) -> Float[Array, " anchors"]:
     r"""$\log\left(B\,\mathbb E_{p(g)}e^{F(s,a,g)}\right)$, the limit of $\mathrm{lse}_jF_{ij}$."""
     return jnp.log(batch) + jax.nn.logsumexp(F, axis=1, b=M.mean(axis=0))
 
 
-def forward(F: Table, M: Table, batch: float) -> Array:
+def forward(F: Table, M: Table, batch: Size) -> Array:
     """InfoNCE over goals, in the limit of many negatives. Best: the log ratio + $c(s,a)$."""
     return jnp.mean(log_partition(F, M, batch) - jnp.sum(M * F, axis=1))
 
 
-def backward(F: Table, M: Table, batch: float) -> Array:
+def backward(F: Table, M: Table, batch: Size) -> Array:
     """InfoNCE over pairs (s, a), in the same limit. Best: the log ratio + $c(g)$."""
     columns = jnp.log(batch) + jax.nn.logsumexp(F, axis=0, b=1 / len(F))
     return jnp.sum(M.mean(axis=0) * columns) - jnp.mean(jnp.sum(M * F, axis=1))
 
 
-def symmetric(F: Table, M: Table, batch: float) -> Array:
+def symmetric(F: Table, M: Table, batch: Size) -> Array:
     """The mean of the two. Best: the log ratio + a constant."""
     return 0.5 * (forward(F, M, batch) + backward(F, M, batch))
 
 
-def logistic(F: Table, M: Table, batch: float) -> Array:
+def logistic(F: Table, M: Table, batch: Size) -> Array:
     """All pairs told apart with equal weights. Best: the log ratio - log(B - 1)."""
     negatives = (batch - 1) * jnp.sum(M.mean(axis=0) * jax.nn.softplus(F), axis=1)
     return jnp.mean(jnp.sum(M * jax.nn.softplus(-F), axis=1) + negatives) / batch
 
 
-def dpo(F: Table, M: Table, batch: float) -> Array:
+def dpo(F: Table, M: Table, batch: Size) -> Array:
     """Of a positive and a negative, the positive. Best: the log ratio + $c(s,a)$."""
     weight = (1 - 1 / batch) * M[:, :, None] * M.mean(axis=0)
     return jnp.mean(jnp.sum(weight * jax.nn.softplus(F[:, None, :] - F[:, :, None]), axis=(1, 2)))
 
 
-def ipo(F: Table, M: Table, batch: float) -> Array:
+def ipo(F: Table, M: Table, batch: Size) -> Array:
     """A lead of 1, by least squares. The best logits have a free $c(s,a)$."""
     p = M.mean(axis=0)
     own, other = jnp.sum(M * F, axis=1), jnp.sum(p * F, axis=1)
@@ -71,13 +72,13 @@ def ipo(F: Table, M: Table, batch: float) -> Array:
     return (1 - 1 / batch) * jnp.mean(squares - 2 * own * other - 2 * (own - other))
 
 
-def sppo(F: Table, M: Table, batch: float) -> Array:
+def sppo(F: Table, M: Table, batch: Size) -> Array:
     """Targets +1 and -1, by least squares. Best: (M - kp) / (M + kp) with k = (B - 1) / B."""
     others = (1 - 1 / batch) * jnp.sum(M.mean(axis=0) * (F + 1) ** 2, axis=1)
     return jnp.mean(jnp.sum(M * (F - 1) ** 2, axis=1) + others)
 
 
-def forward_backward(F: Table, M: Table, batch: float) -> Array:
+def forward_backward(F: Table, M: Table, batch: Size) -> Array:
     """Least squares to the ratio. Best: M / p."""
     return jnp.mean(jnp.sum(0.5 * M.mean(axis=0) * F**2 - M * F, axis=1))
 
@@ -94,9 +95,8 @@ POPULATION: dict[str, Population] = {
 }
 
 
-@partial(jax.jit, static_argnames=("loss", "steps", "batch", "learning_rate"))
 def descend(
-    loss: Population,
+    name: str,
     M: Table,
     starts: Float[Array, "runs anchors goals"],
     penalties: Float[Array, " runs"],
@@ -105,14 +105,39 @@ def descend(
     batch: float = 128.0,
     learning_rate: float = 0.1,
 ) -> Float[Array, "runs anchors goals"]:
-    r"""Logits after exact gradient steps on the loss plus $\lambda\,\overline{\log^2 Z}$, by run.
+    r"""Logits after exact gradient steps on a loss plus $\rho\,\overline{\log^2 Z}$, by run.
 
     Adam, whose step size falls to 0 along a cosine; $Z$ as in `log_partition`.
+
+    Args:
+        name: of the loss, one of `POPULATION`.
+        M: the table.
+        starts: first logits.
+        penalties: $\rho$.
+        steps: how many.
+        batch: $B$.
+        learning_rate: the first step size.
     """
+    number = list(POPULATION).index(name)
+    return _descend(number, M, starts, penalties, batch, steps, learning_rate)
+
+
+@partial(jax.jit, static_argnums=(5, 6))
+def _descend(
+    number: int | Array,
+    M: Table,
+    starts: Float[Array, "runs anchors goals"],
+    penalties: Float[Array, " runs"],
+    batch: Size,
+    steps: int,
+    learning_rate: float,
+) -> Float[Array, "runs anchors goals"]:
+    """All losses are branches of one program: it is compiled once."""
     adam = optax.adam(optax.cosine_decay_schedule(learning_rate, steps))
 
     def total(F: Table, penalty: Array) -> Array:
-        return loss(F, M, batch) + penalty * jnp.mean(log_partition(F, M, batch) ** 2)
+        loss = jax.lax.switch(number, tuple(POPULATION.values()), F, M, batch)
+        return loss + penalty * jnp.mean(log_partition(F, M, batch) ** 2)
 
     def run(F: Table, penalty: Array) -> Table:
         def step(carry: tuple, _: None) -> tuple[tuple, None]:
@@ -192,17 +217,17 @@ class MixedContrastiveRL(GoalActorCritic):
 
     energies: tuple[Energy, ...] = (L2, DOT, COSINE)
 
-    def init(self, key: Key, example: tuple[Mixture, HindsightTransitions]) -> LearnerState:
+    def init(self, key: Key, example: tuple[Mixture, HindsightTransitions]) -> LearnerState:  # type: ignore[override]
         """Fresh parameters, the same for every mixture."""
-        return super().init(key, example[1])  # type: ignore[arg-type]
+        return super().init(key, example[1])
 
-    def batch(
+    def batch(  # type: ignore[override]
         self, data: tuple[Mixture, Dataset], key: Key
     ) -> tuple[Mixture, HindsightTransitions]:
         """The mixture, and transitions with goals from their own future."""
-        return data[0], super().batch(data[1], key)  # type: ignore[arg-type]
+        return data[0], super().batch(data[1], key)
 
-    def loss(
+    def loss(  # type: ignore[override]
         self,
         params: Params,
         state: LearnerState,
