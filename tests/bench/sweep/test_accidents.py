@@ -56,7 +56,7 @@ SIZES = {
     "checkpoint-every": 10,
     "eval-episodes": 1,
 }
-GOOD, BAD = ("gcbc", "gcivl"), "nothing"
+GOOD, BAD = ("gcbc", "gcivl"), "gciql"
 
 
 @pytest.fixture
@@ -158,6 +158,9 @@ def test_whatever_is_lost_each_trial_ends_once_as_if_nothing_had_been(
     file.write_text("\n".join([*lines, "retries = 3"]))
     first, second, bad = (out / f"{m},{NAME},batch=32,width=8" for m in (*GOOD, BAD))
 
+    bad.mkdir()
+    (bad / "config.json").write_text("{")
+
     def begun(folder: Path, times: int) -> Callable[[], bool]:
         return lambda: len(starts(folder)) >= times
 
@@ -188,7 +191,7 @@ def test_whatever_is_lost_each_trial_ends_once_as_if_nothing_had_been(
 
     rows = again.stdout.splitlines()[-3:]
     assert [row.split()[:2] for row in rows] == [["finished", "100%"]] * 2 + [["failed", "0%"]]
-    assert "nothing" in again.stderr
+    assert "config.json is damaged" in again.stderr
     assert sorted(p.name for p in out.iterdir() if p.is_dir()) == sorted(
         p.name for p in (first, second, bad)
     )
