@@ -197,14 +197,14 @@ def test_claims_before_any_run(root: Path, capsys: pytest.CaptureFixture[str]) -
 def test_claims_of_a_chapter_that_ran_as_a_script(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GOALWARD_OUT", str(tmp_path / "runs/new"))
+    monkeypatch.setenv("GOALWARD_OUT", str(tmp_path))
     here = chapter.Chapter("welcome", "smoke")
     evidence = {"measured": 1e-9, "paper": "—", "bound_from": "oracle", "kind": "exact"}
     here.claim("small", "It is small.", bound="<= 1e-5", **evidence)
     here.claim("large", "It is large.", bound=">= 1", **evidence)
     here.conclude()
     capsys.readouterr()
-    path = tmp_path / "runs/new/claims.json"
+    path = tmp_path / "claims.json"
     assert cli.main(["claims", "--file", str(path)]) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"{path} at smoke scale",

@@ -52,8 +52,6 @@ class Chapter:
         self.claims: list[claims.Claim] = []
         out = os.environ.get("GOALWARD_OUT")
         self._out = Path(out) if out else None
-        if self._out is not None:
-            self._out.mkdir(parents=True, exist_ok=True)  # not to fail at the end of a long run
         self._figures = 0
 
     def sizes(self, **table: tuple[Any, Any, Any]) -> SimpleNamespace:

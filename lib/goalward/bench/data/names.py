@@ -4,12 +4,8 @@ Park et al. 2025, "OGBench: Benchmarking Offline Goal-Conditioned RL".
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TypeVar
-
-T = TypeVar("T")
 
 
 class Mendable(ValueError):
@@ -18,23 +14,6 @@ class Mendable(ValueError):
 
 class Unknown(Mendable):
     """What was asked for does not exist or makes no sense."""
-
-
-def named(what: str, name: str, there: Mapping[str, T]) -> T:
-    """What is called so.
-
-    Args:
-        what: the kind of thing, for the message.
-        name: what it should be called.
-        there: all of them by name.
-
-    Raises:
-        Unknown: there is none; the nearest is offered.
-    """
-    if name not in there:
-        near = get_close_matches(name, there, 1, 0.0)[0]
-        raise Unknown(f"no {what} is called {name!r}: did you mean {near}? ({', '.join(there)})")
-    return there[name]
 
 
 LARGEST_SEED = 2**32 - 1

@@ -17,7 +17,7 @@ from goalward.baselines.gciql import GCIQL
 from goalward.baselines.gcivl import GCIVL
 from goalward.baselines.offline import ACTOR_GOALS, OfflineGCBC
 from goalward.baselines.qrl import QRL
-from goalward.bench.data.names import Name, Unknown, named
+from goalward.bench.data.names import Name, Unknown
 from goalward.bench.offline.agents import (
     OfflineCLearning,
     OfflineContrastiveRL,
@@ -42,6 +42,7 @@ from goalward.bench.offline.tuning import (
     subgoal_steps,
     zeta,
 )
+from goalward.bench.runs.options import named
 from goalward.losses.logistic import all_pairs_nce
 from goalward.methods.hiql import HIQL
 from goalward.methods.mqe import MQE

@@ -16,8 +16,9 @@ from jaxtyping import Array
 
 from goalward.baselines.sac_her import SACHER
 from goalward.baselines.td3_her import TD3HER, Within
-from goalward.bench.data.names import Unknown, named
+from goalward.bench.data.names import Unknown
 from goalward.bench.online.settings import OnlineSettings
+from goalward.bench.runs.options import named
 from goalward.losses.contrastive import info_nce, symmetric_info_nce
 from goalward.losses.logistic import all_pairs_nce
 from goalward.losses.preferences import dpo, forward_backward, ipo, sppo
