@@ -132,7 +132,6 @@ def test_every_start_lies_in_the_start_cell_and_goals_anywhere():
     assert set(np.asarray(env.cell(states.goal)).tolist()) == set(range(GRID.states))
 
 
-
 def test_cell_numbers_are_the_grids_and_walls_are_minus_one():
     env = PointMaze(GRID)
     np.testing.assert_array_equal(env.cell(jnp.asarray(GRID.cells) + 0.4), np.arange(GRID.states))
