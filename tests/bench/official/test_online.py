@@ -88,7 +88,7 @@ def expected(params: dict, held: dict, batch: dict, noise: jax.Array) -> jax.Arr
     nets = params["critic"]
     phi = encode(nets["sa_encoder"], jnp.concatenate([state, action], 1))
     psi = encode(nets["g_encoder"], goal)
-    table = -jnp.stack([distance(row, psi) for row in phi])
+    table = -jax.vmap(lambda row: distance(row, psi))(phi)
     positive = jnp.diag(table)
     rows, columns = (jnp.log(jnp.sum(jnp.exp(table), axis)) for axis in (1, 0))
     critic = jnp.mean(rows + columns - 2 * positive) + 0.1 * jnp.mean(rows**2)
@@ -97,6 +97,11 @@ def expected(params: dict, held: dict, batch: dict, noise: jax.Array) -> jax.Arr
 
 @pytest.fixture(scope="module")
 def snapshot() -> dict:
+    return jax.jit(made)()
+
+
+def made() -> dict:
+    """A step of their networks, and all that it was made of."""
     keys = jax.random.split(jax.random.key(5), 4)
     params = theirs(keys[0])
     batch = {
