@@ -5,11 +5,13 @@ import os
 from collections import Counter
 from pathlib import Path
 
+import quick
+
 # Before JAX starts: workers run side by side, one thread each.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.update(quick.settings())
 
 import jax
 import jaxtyping
@@ -38,12 +40,12 @@ settings.register_profile("goalward", deadline=None, derandomize=True, max_examp
 settings.load_profile("goalward")
 
 
-@pytest.fixture(scope="module")
-def compile_quickly():
-    """Little optimisation: for modules whose programs run for a moment and take long to compile."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
+@pytest.fixture
+def optimised():
+    """For a test whose programs run so long that making them fast pays."""
     jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", True)
 
 
 PASSED = Path(__file__).parent / "assignments" / "passed.json"

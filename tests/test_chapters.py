@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import quick
 from goalward.course import papers
 from goalward.course.claims import GOOD
 from goalward.course.run import proof, record
@@ -24,7 +25,8 @@ def laptop_rows(chapter: Path) -> list[dict]:
 
 def run(chapter: Path, scale: str, out: Path, timeout: float) -> list[dict]:
     """Run a chapter as a plain script; return its rows of claims."""
-    environment = {**os.environ, "GOALWARD_SCALE": scale, "GOALWARD_OUT": str(out)}
+    around = dict(os.environ) if scale == "smoke" else quick.optimised()
+    environment = around | {"GOALWARD_SCALE": scale, "GOALWARD_OUT": str(out)}
     done = subprocess.run(
         [sys.executable, "-W", "error::DeprecationWarning:__main__", chapter],
         env=environment,

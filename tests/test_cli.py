@@ -12,6 +12,7 @@ import pytest
 
 import toy
 from goalward import cli
+from goalward.course import chapter
 from goalward.course.run import doctor
 
 COMMANDS = ("run", "restore", "claims", "papers", "book", "doctor")
@@ -191,6 +192,39 @@ def test_claims_before_any_run(root: Path, capsys: pytest.CaptureFixture[str]) -
     assert "no claims are recorded yet" in capsys.readouterr().out
     assert cli.main(["claims", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == []
+
+
+def test_claims_of_a_chapter_that_ran_as_a_script(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOALWARD_OUT", str(tmp_path))
+    here = chapter.Chapter("welcome", "smoke")
+    evidence = {"measured": 1e-9, "paper": "—", "bound_from": "oracle", "kind": "exact"}
+    here.claim("small", "It is small.", bound="<= 1e-5", **evidence)
+    here.claim("large", "It is large.", bound=">= 1", **evidence)
+    here.conclude()
+    capsys.readouterr()
+    path = tmp_path / "claims.json"
+    assert cli.main(["claims", "--file", str(path)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{path} at smoke scale",
+        "✔ small: 1.0e−09 (bound <= 1e-5) holds",
+        "✘ large: 1.0e−09 (bound >= 1) does not hold",
+        "1 of 2 bounds of ours hold",
+    ]
+    assert cli.main(["claims", "--json", "--file", str(path)]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(path.read_text())
+    for text in ("[]", "{}", "[1]", '[{"claim": "small"}]'):
+        path.write_text(text)
+        status, line = complaint(capsys, "claims", "--file", str(path))
+        assert (status, "holds no claims of a run" in line) == (1, True)
+    path.write_text("[")
+    assert (
+        "is damaged: run the chapter again" in complaint(capsys, "claims", "--file", str(path))[1]
+    )
+    assert "No such file" in complaint(capsys, "claims", "--file", str(tmp_path / "no.json"))[1]
+    status, line = complaint(capsys, "claims", "welcome", "--file", str(path))
+    assert (status, "leave out SLUG or --file" in line) == (2, True)
 
 
 def test_a_day_with_the_course(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

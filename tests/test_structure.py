@@ -22,7 +22,10 @@ ADAPTERS = {
     "envs/chains.py": {"mujoco"},
     "envs/physics.py": {"mujoco"},
     "envs/body.py": {"mujoco"},
-    "envs/bodies.py": {"mujoco", "gymnasium", "ogbench"},
+    "envs/models.py": {"mujoco", "gymnasium"},
+    "envs/gymnasium_arms.py": {"mujoco"},
+    "envs/ants.py": {"mujoco"},
+    "envs/table_arm.py": {"mujoco", "ogbench"},
 }
 """Files of the core that stand for another package, imported only by who uses it."""
 

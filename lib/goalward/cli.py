@@ -92,6 +92,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     claims.add_argument("slugs", nargs="*", metavar="SLUG", help=slug_help)
     claims.add_argument("--json", action="store_true", help="as a JSON list")
+    claims.add_argument(
+        "--file",
+        type=Path,
+        metavar="CLAIMS.json",
+        help="what a chapter left that was run as a script, not by `goalward run`: in the folder "
+        "that GOALWARD_OUT named",
+    )
 
     papers = add("papers", _papers, "list the fifty papers", "goalward papers --json")
     papers.add_argument("--json", action="store_true", help="as a JSON list")
@@ -146,22 +153,32 @@ def _parser() -> argparse.ArgumentParser:
     add_to_bench = _adder(bench)
 
     def add_bench(name: str, run: Callable[[argparse.Namespace], int], *told: str) -> "_Parser":
-        return add_to_bench(name, partial(_bench, run), *told)
+        return add_to_bench(name, partial(_bench, run, name not in BARE), *told)
 
     commands.register(add_bench)
     from goalward.bench.sweep.commands import register as register_sweep
 
-    register_sweep(lambda name, run, *told: add(name, partial(_bench, run), *told), _need)
+    register_sweep(lambda name, run, *told: add(name, partial(_bench, run, True), *told), _need)
     return parser
 
 
-def _bench(run: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
+BARE = ("record", "compare", "parity")
+"""Commands of `bench` that may do without its extra: on a GPU node there is often little else."""
+
+
+def _bench(
+    run: Callable[[argparse.Namespace], int], needy: bool, options: argparse.Namespace
+) -> int:
     """Run a command of the bench room, which knows nothing of the course and its problems."""
     from goalward.bench.data.names import Mendable, Unknown
 
-    _need("bench")
+    if needy:
+        _need("bench")
     try:
         return run(options)
+    except ModuleNotFoundError:
+        _need("bench")
+        raise
     except Unknown as error:
         raise Usage(str(error)) from error
     except Mendable as error:
@@ -321,6 +338,8 @@ def _claims(options: argparse.Namespace) -> int:
     from goalward.course import papers
     from goalward.course.run import record
 
+    if options.file is not None:
+        return _claims_of_a_script(options)
     root = _root()
     rows = record.scoreboard(root, papers.choose(root, options.slugs))
     if options.json:
@@ -342,6 +361,22 @@ def _claims(options: argparse.Namespace) -> int:
             f"  {MARKS[row['verdict']]} {row['claim']:<{width}}  {format_measured(row):<24} "
             f"bound {row['bound']:<14} {row['verdict']}{mark}"
         )
+    print(tally(rows))
+    return 0
+
+
+def _claims_of_a_script(options: argparse.Namespace) -> int:
+    from goalward.course.claims import tally, to_text
+    from goalward.course.run.record import read_claims
+
+    if options.slugs:
+        raise Usage("a file holds one chapter's claims: leave out SLUG or --file")
+    rows = read_claims(options.file)
+    if options.json:
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        return 0
+    print(f"{options.file} at {rows[0]['scale']} scale")
+    print(to_text(rows))
     print(tally(rows))
     return 0
 

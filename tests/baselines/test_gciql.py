@@ -28,7 +28,6 @@ from offline_oracles import (
 )
 from offline_walks import CLIMBER, WIDTHS, check_it_walks_where_it_is_told
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 BATCH = random_batch()
 AGENT = GCIQL(
     actor=UnitGaussianPolicy(2, (6,)),

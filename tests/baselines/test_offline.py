@@ -29,7 +29,6 @@ from offline_oracles import (
 )
 from offline_walks import ANYWHERE, SHARED, WALKER, WIDTHS, check_it_walks_where_it_is_told
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 BATCH = random_batch()
 
 

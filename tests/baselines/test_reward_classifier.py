@@ -82,3 +82,11 @@ def test_batches_hold_what_they_say(data):
     np.testing.assert_allclose(batch.recorded.mean(axis=0), RECORDED / 100, atol=0.05)
     drawn = [learner.batch(data, jax.random.key(seed)).example for seed in (0, 1)]
     assert (drawn[0] != drawn[1]).any()  # drawn, not walked through
+
+
+def test_recorded_states_are_those_that_were_arrived_in():
+    times = np.broadcast_to(np.arange(3.0, dtype=np.float32)[:, None], (5, 3, 1))
+    recordings = trajectories.from_trajectories(times, np.zeros((5, 3)))
+    learner = RewardClassifier(MLP((1,)), batch_size=100)
+    batch = learner.batch((recordings, jnp.zeros((1, 1))), jax.random.key(0))
+    assert set(np.ravel(batch.recorded).tolist()) == {1.0, 2.0}

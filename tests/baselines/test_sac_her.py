@@ -127,6 +127,7 @@ def test_the_entropy_weight_rises_while_the_policy_is_too_sure(case):
 
 def test_a_fall_has_no_future_in_td3_either(case):
     _, state, batch = case
+    batch = batch.replace(terminated=batch.terminated.at[5].set(True))
     agent = TD3HER(
         gamma=0.8, critic=Joined(), actor=TanhGaussianPolicy(1, (8,)), reached=Within(0.4),
         random_goals=0.5, smoothing=0.0,
@@ -137,13 +138,16 @@ def test_a_fall_has_no_future_in_td3_either(case):
     key = jax.random.key(0)
     goals = jnp.concatenate([batch.commanded[:3], batch.goal[3:]])
     action, _ = agent.propose(target, batch.next_state, goals, key, 0.0)
-    total = 0.0
+    total, worth = 0.0, {True: 0.0, False: 0.0}
     for i, goal in enumerate(goals):
         there = np.linalg.norm(batch.next_goal[i] - goal) <= 0.4
         later = values(agent, target, batch.next_state[i], action[i], goal).min()
-        later = 0 if there or batch.terminated[i] else np.clip(later, 0, 1)
+        later, fell = np.clip(later, 0, 1), bool(batch.terminated[i])
+        worth[fell] += 0 if there else later
+        later = 0 if there or fell else later
         now = values(agent, params, batch.state[i], batch.action[i], goal)
         total += ((now - (there + 0.8 * later)) ** 2).sum()
+    assert min(worth.values()) > 0.1  # there is a value to lose by a fall, and one to keep
     found = agent.critic_loss(params, held, batch, key)
     np.testing.assert_allclose(found, total / (2 * ROWS), rtol=1e-5)
 

@@ -116,7 +116,7 @@ def test_one_seed_has_no_spread(
     ("arguments", "status", "told"),
     [
         (["train", "gcbc", "--steps", "1", "--out", "r"], 2, "--env"),
-        (["train", "sac", "--env", NAME, "--steps", "1", "--out", "r"], 2, "there are gcbc"),
+        (["train", "sac", "--env", NAME, "--steps", "1", "--out", "r"], 2, "did you mean sharsa"),
         (["train", "gcbc", "--env", "maze", "--steps", "1", "--out", "r"], 2, "called 'maze'"),
         (["train", "gcbc", "--env", NAME, "--steps", "0", "--out", "r"], 2, "--steps must be"),
         (["train", "gcbc", "--env", NAME, "--steps", "x", "--out", "r"], 2, "invalid int"),
@@ -175,5 +175,21 @@ def test_a_missing_extra_names_its_mend(
     find = doctor.find_spec
     monkeypatch.setattr(doctor, "find_spec", lambda name: None if name == "ogbench" else find(name))
     status, line = complaint(capsys, "collect", "--env", NAME, "--out", "r")
+    assert status == 1
+    assert "make setup-bench" in line
+
+
+def test_a_bare_node_measures_what_it_has_the_packages_for(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = doctor.find_spec
+    monkeypatch.setattr(doctor, "find_spec", lambda name: None if name == "ogbench" else find(name))
+    monkeypatch.setitem(sys.modules, "ogbench", None)
+    path = tmp_path / "list.toml"
+    path.write_text('[[part]]\nname = "one"\ncommand = "{python} --version"\nseconds = 30\n')
+    assert cli.main(["bench", "record", str(path), "--out", str(tmp_path / "out")]) == 0
+    assert "one: done" in capsys.readouterr().out
+    official = ("--env", NAME, "--data", data, "--official", tmp_path)
+    status, line = complaint(capsys, "parity", "gciql", *official)
     assert status == 1
     assert "make setup-bench" in line

@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import os
 import subprocess
 import sys
 from xml.etree import ElementTree
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import quick
 from goalward.course import chapter, explore, figures
 from goalward.course.chapter import attempt
 
@@ -43,7 +43,7 @@ def test_only_at_smoke_scale_programs_are_compiled_without_optimisation(scale) -
         "import jax; from goalward.course import chapter; chapter.begin('demo'); "
         "print(jax.config.values['jax_disable_most_optimizations'])"
     )
-    env = {**os.environ, "GOALWARD_SCALE": scale}
+    env = quick.optimised() | {"GOALWARD_SCALE": scale}
     run = [sys.executable, "-c", script]
     out = subprocess.run(run, env=env, capture_output=True, text=True, check=True)
     assert out.stdout.strip() == str(scale == "smoke")

@@ -2,6 +2,7 @@
 
 import importlib.util
 from collections.abc import Callable
+from functools import cache
 
 import jax
 import jax.numpy as jnp
@@ -18,9 +19,19 @@ KEYS = jax.random.split(jax.random.key(0), 8)
 Step = Callable[[BodyState, jax.Array, jax.Array], BodyState]
 
 
+@cache
+def stepper(name: str, kind: str) -> Step:
+    """Many steps at once, compiled once for all tests."""
+    return jax.jit(jax.vmap(make(name, kind).step))
+
+
+def starts(name: str, keys: jax.Array = KEYS) -> BodyState:
+    return jax.jit(jax.vmap(make(name).reset))(keys)
+
+
 def gaps(name: str, kind: str, states: BodyState, steps: int) -> list[float]:
     """The largest differences in position after one step, each from the same state."""
-    other, own = (jax.jit(jax.vmap(make(name, k).step)) for k in (kind, "native"))
+    other, own = stepper(name, kind), stepper(name, "native")
     found = []
     for i in range(steps):
         size = (len(states.time), make(name, kind).action_size)
@@ -32,14 +43,9 @@ def gaps(name: str, kind: str, states: BodyState, steps: int) -> list[float]:
     return found
 
 
-@pytest.fixture(scope="module")
-def arm() -> Step:
-    return jax.jit(jax.vmap(make("reacher").step))
-
-
-def test_mjx_is_mujoco_step_by_step(arm: Step) -> None:
-    states = expected = jax.vmap(make("reacher").reset)(KEYS)
-    own = jax.jit(jax.vmap(make("reacher", "native").step))
+def test_mjx_is_mujoco_step_by_step() -> None:
+    states = expected = starts("reacher")
+    arm, own = stepper("reacher", "jax"), stepper("reacher", "native")
     for i in range(50):
         action = jax.random.uniform(jax.random.key(i), (8, 2), minval=-1)
         states, expected = arm(states, action, KEYS), own(expected, action, KEYS)
@@ -48,8 +54,8 @@ def test_mjx_is_mujoco_step_by_step(arm: Step) -> None:
     assert (states.time == 50).all()
 
 
-def test_environments_side_by_side_are_alone(arm: Step) -> None:
-    states = jax.vmap(make("reacher").reset)(KEYS)
+def test_environments_side_by_side_are_alone() -> None:
+    states, arm = starts("reacher"), stepper("reacher", "jax")
     action = jax.random.uniform(jax.random.key(1), (8, 2), minval=-1)
     after = arm(states, action, KEYS)
     same = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[3], leaf.shape), states)
@@ -65,10 +71,10 @@ def test_the_ant_on_mjx_flies_as_in_mujoco_and_lands_nearby() -> None:
     ant = make("ant")
     high = jnp.array(ANT_REST).at[2].set(3.0)
     spin = 0.3 * jax.random.normal(jax.random.key(2), (8, 14))
-    flying = jax.vmap(lambda qvel: ant.at(high, qvel, jnp.zeros(2)))(spin)
+    flying = jax.jit(jax.vmap(lambda qvel: ant.at(high, qvel, jnp.zeros(2))))(spin)
     # Ten steps of 0.05 s fall 1.2 m, and the legs reach less than 1 m down.
     assert max(gaps("ant", "jax", flying, 10)) < 1e-3
-    standing = jax.vmap(ant.reset)(KEYS)
+    standing = starts("ant")
     assert max(gaps("ant", "jax", standing, 10)) < 0.1
 
 
@@ -76,5 +82,5 @@ def test_the_ant_on_mjx_flies_as_in_mujoco_and_lands_nearby() -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_warp_is_mujoco_too() -> None:
     pytest.importorskip("warp")
-    states = jax.vmap(make("reacher").reset)(KEYS[:2])
+    states = starts("reacher", KEYS[:2])
     assert max(gaps("reacher", "warp", states, 3)) < 1e-5

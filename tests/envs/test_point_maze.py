@@ -123,6 +123,15 @@ def test_resets_cover_the_free_space_uniformly():
     assert same == pytest.approx(1 / GRID.states, rel=0.2)  # start and goal are independent
 
 
+def test_every_start_lies_in_the_start_cell_and_goals_anywhere():
+    env = PointMaze(GRID, start_cell=5)
+    states = jax.vmap(env.reset)(jax.random.split(jax.random.key(0), 1_000))
+    away = np.asarray(states.observation) - GRID.cells[5]
+    np.testing.assert_allclose(away.min(axis=0), -0.5, atol=0.02)
+    np.testing.assert_allclose(away.max(axis=0), 0.5, atol=0.02)
+    assert set(np.asarray(env.cell(states.goal)).tolist()) == set(range(GRID.states))
+
+
 def test_cell_numbers_are_the_grids_and_walls_are_minus_one():
     env = PointMaze(GRID)
     np.testing.assert_array_equal(env.cell(jnp.asarray(GRID.cells) + 0.4), np.arange(GRID.states))

@@ -23,7 +23,6 @@ from goalward.training.loop import train
 from states import only_seed
 
 GAMMA = 0.8
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 
 def random_world(seed, states=5, actions=3):

@@ -35,7 +35,6 @@ from offline_oracles import (
 )
 from states import only_seed
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 DIM = 4
 AGENT = HIQL(
     actor=UnitGaussianPolicy(2, (6,)),

@@ -20,7 +20,6 @@ from goalward.tabular import dynamic_programming, mdp, successor
 from goalward.training.loop import train
 from states import only_seed
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 GAMMA = 0.8
 
 

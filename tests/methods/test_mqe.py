@@ -31,7 +31,6 @@ from offline_oracles import (
 )
 from offline_walks import CLIMBER, TOWERS, check_it_walks_where_it_is_told
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 GAMMA, BEYOND, DIAGONAL, BC = 0.8, 0.3, 0.3, 0.4
 AGENT = MQE(
     actor=UnitGaussianPolicy(2, (6,)),

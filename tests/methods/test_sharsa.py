@@ -28,7 +28,6 @@ from offline_oracles import (
 )
 from states import only_seed
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 AGENT = SHARSA(
     actor=VelocityField((6,)),
     high_actor=VelocityField((5,)),

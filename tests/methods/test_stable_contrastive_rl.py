@@ -16,7 +16,6 @@ from goalward.nets.policies import TanhGaussianPolicy
 from goalward.nets.stable import StableMLP
 from goalward.protocol import ADAM, PLAIN, gradient_step, initial_state
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 ROWS = 6
 
 

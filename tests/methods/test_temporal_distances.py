@@ -22,7 +22,6 @@ from goalward.tabular.successor import state_successor_measure
 from goalward.training.loop import fresh_states, train
 from states import only_seed
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 COUNTED = jax.jit(jax.value_and_grad(method.counted_info_nce), static_argnums=2)
 WRITTEN_OUT = jax.jit(
     jax.value_and_grad(lambda t, s, g, axis: info_nce(t[s[:, None], g[None, :]], axis)),

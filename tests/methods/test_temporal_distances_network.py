@@ -2,7 +2,6 @@
 
 import jax
 import numpy as np
-import pytest
 
 from goalward.losses.logistic import all_pairs_nce
 from goalward.methods.temporal_distances import CMD
@@ -23,7 +22,6 @@ from offline_oracles import (
 )
 from offline_walks import CLIMBER, MLP_WIDTHS, check_it_walks_where_it_is_told
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 BC = 0.4
 BATCH = random_batch(7)
 

@@ -24,7 +24,6 @@ from offline_oracles import (
 )
 from offline_walks import CLIMBER, TOWERS, check_it_walks_where_it_is_told
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
 GAMMA, TEMPERATURE, BEYOND, DIAGONAL, BC = 0.8, 1.7, 0.6, 0.3, 0.4
 AGENT = TMD(
     actor=UnitGaussianPolicy(2, (6,)),

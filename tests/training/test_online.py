@@ -337,11 +337,11 @@ def test_an_agent_learns_the_point_maze_and_mistaken_ones_do_not():
     agent = Mistaken(
         gamma=0.97, critic=Distance(*towers), actor=TanhGaussianPolicy(2, (64, 64)),
         contrast=symmetric_info_nce, partition_penalty=0.1, learning_rate=1e-3, bc=0.0,
-        random_goals=0.0, target_entropy=-1.0,
+        random_goals=0.0, target_entropy=-1.0, batch_size=64,
     )  # fmt: skip
-    sizes = Rounds(envs=64, unroll=100, updates=100, capacity=64_000)
+    sizes = Rounds(envs=32, unroll=100, updates=100, capacity=32_000)
     _, history = train(
-        agent, env, sizes, KEY, 15, seeds=4, log_every=15, probe=GoalReaching(env, agent, 256),
+        agent, env, sizes, KEY, 15, seeds=4, log_every=15, probe=GoalReaching(env, agent, 100),
         variants=jnp.array([0, 0, 1, 2]),
     )  # fmt: skip
     reached = history["success_any"][:, -1]

@@ -252,7 +252,7 @@ def test_the_contrastive_critic_counts_all_pairs_alike() -> None:
 
 
 def test_unknown_methods_and_widths() -> None:
-    with pytest.raises(Unknown, match=r"no method is called 'sac'; there are gcbc, gcivl"):
+    with pytest.raises(Unknown, match=r"no method is called 'sac': did you mean sharsa\?"):
         learner("sac", NAVIGATE, Options(2))
     with pytest.raises(Unknown, match="a --width that 8 divides, not 12"):
         learner("qrl", NAVIGATE, Options(2, 12))

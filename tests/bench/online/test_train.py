@@ -304,6 +304,7 @@ def test_a_longer_run_goes_on_and_a_finished_one_says_so(whole: Path, tmp_path: 
         ({"envs": 2, "capacity": 150}, "envs was 4, now 2, capacity was 300, now 150"),
         ({"light_checkpoints": True}, "light_checkpoints was False, now True"),
         ({"method": "sac_her"}, "method was contrastive_rl, now sac_her"),
+        ({"warmup_rounds": 2}, "warmup_rounds was 0, now 2"),
     ],
 )
 def test_another_run_in_the_same_folder_is_refused(changes: dict, told: str, whole: Path) -> None:
@@ -337,13 +338,39 @@ def test_memory_is_announced_and_what_does_not_fit_refused(
         run(tmp_path / "run")
 
 
-def test_stopping_by_hand_says_where_it_goes_on(tmp_path: Path) -> None:
-    class Impatient(Bar):
-        def update(self, n: int) -> None:
-            super().update(n)
-            if self.n >= 300:
-                raise KeyboardInterrupt
+class Impatient(Bar):
+    """Somebody stops the run by hand."""
 
+    def update(self, n: int) -> None:
+        super().update(n)
+        if self.n >= 300:
+            raise KeyboardInterrupt
+
+
+def test_the_first_rounds_only_collect(tmp_path: Path) -> None:
+    out, said, bar, later = tmp_path / "run", [], Impatient(), Bar()
+    with pytest.raises(Mendable, match="goes on from step 200"):
+        run(out, said, bar, steps=500, warmup_rounds=3)
+    assert said[0].endswith("3 updates; updates to data 1:33.3; the first 3 only collect")
+    assert "loss" not in bar.told
+    waiting = final_states(out, 200, warmup_rounds=3)
+    made = Run(replace(SMALL, steps=500, warmup_rounds=3), out, print)
+    begin = room.fresh_states(made.agent, made.env, made.sizes, made.key, 2)
+    assert same(waiting.learner, begin.learner)  # nothing was learnt
+    np.testing.assert_array_equal(waiting.blocks.replay.written, [[50], [50]])
+    made = run(out, bar=later, steps=500, warmup_rounds=3)
+    assert "loss" in later.told
+    logs = [line for line in metrics(out) if "env_steps" in line and "success_any" not in line]
+    assert ["loss" in line for line in logs] == [False] * 3 + [True] * 2
+    assert [line["env_steps"] for line in logs[:2]] == [[100, 100], [200, 200]]
+    lines = map(json.loads, (out / "metrics.jsonl").read_text().splitlines())
+    updating = {line["step"] for line in lines if "updates_per_second" in line}
+    assert updating <= {400, 500}
+    assert same(final_states(out, 500, warmup_rounds=3), made_states(made, 5))
+    assert made.sizes.warmup == 3
+
+
+def test_stopping_by_hand_says_where_it_goes_on(tmp_path: Path) -> None:
     with pytest.raises(Mendable, match=r"stopped at step 200; .* goes on from step 200"):
         run(tmp_path / "run", bar=Impatient())
 
@@ -372,6 +399,8 @@ def test_a_loss_that_is_not_finite_names_the_last_checkpoint(
         ({"learning_rate": 0.0}, "--learning-rate must be above 0"),
         ({"penalty": -1.0}, "--penalty must be at least 0"),
         ({"steps": 0}, "--steps must be at least 1"),
+        ({"warmup_rounds": -1}, "--warmup-rounds must be at least 0, not -1"),
+        ({"warmup_rounds": 8}, "--warmup-rounds 8 are 800 steps, and --steps is 800; take fewer"),
         ({"eval_every": 0}, "--eval-every must be at least 1"),
         ({"seed": -2}, "--seed is at least 0"),
     ],

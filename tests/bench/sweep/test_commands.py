@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("ogbench")
 pytest.importorskip("orbax.checkpoint")
 from goalward import cli
+from goalward.bench.offline import presets
 from goalward.bench.sweep import cluster, process
 from goalward.bench.sweep.plan import Trial
 from goalward.bench.sweep.process import FINISHED, LOG, STARTS
@@ -218,6 +219,40 @@ def test_one_trial_without_ray(
     status, line = complaint(capsys, file, "--trial", "1")
     assert status == 1
     assert line.endswith("killed by signal 9; the same command goes on")
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"], ["--trial", "1"]])
+def test_a_name_that_is_none_begins_nothing(
+    more: list[str],
+    file: str,
+    tmp_path: Path,
+    on_ray: Callable[[Outcomes], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    on_ray(lambda *_: pytest.fail("started"))
+    (tmp_path / file).write_text(FILE.replace("qrl", "qlr"))
+    status, line = complaint(capsys, file, *more)
+    assert status == 2
+    assert f"{file}: no method is called 'qlr': did you mean qrl?" in line
+    assert [p.name for p in tmp_path.iterdir()] == [file]
+
+
+def test_the_gpus_are_left_to_the_trials(file: str, tmp_path: Path) -> None:
+    """Whoever starts a sweep knows the names, and yet no device is taken."""
+    methods = [*presets.METHODS]
+    (tmp_path / file).write_text(FILE.partition("method =")[0] + f"method = {methods}\n")
+    acting = FILE.replace("bench train", "bench online").partition("[grid]")[0]
+    acting = acting.replace('env = "pointmaze-medium-navigate-v0"', 'physics = "native"')
+    grid = '[grid]\nmethod = ["sac_her", "contrastive_rl"]\nenv = ["point-maze", "ant-u-maze"]\n'
+    (tmp_path / "online.toml").write_text(acting + grid)
+    code = (
+        "from goalward import cli\nfrom jax._src import xla_bridge\n"
+        f"assert cli.main(['sweep', '{file}', '--dry-run']) == 0\n"
+        "assert cli.main(['sweep', 'online.toml', '--dry-run']) == 0\n"
+        "print(xla_bridge.backends_are_initialized())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("False\n")
 
 
 def test_a_wrong_call_is_one_line(file: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ FILE = """
 out = "runs"
 command = "bench train"
 [fixed]
-env = "maze"
+env = "pointmaze-medium-navigate-v0"
 steps = 1e6
 data = "data/maze.npz"
 [grid]
@@ -23,6 +23,20 @@ seed = [0, 4]
 [resources]
 cpus = 4
 gpus = 0.5
+"""
+MAZE = "pointmaze-medium-navigate-v0"
+ONLINE = """
+out = "runs"
+command = "bench online"
+[fixed]
+steps = 1e6
+energy = "dot"
+loss = "symmetric"
+physics = "jax"
+env = "reacher"
+[grid]
+method = ["contrastive_rl"]
+seed = [0, 4]
 """
 TEXTS = st.text("ab,=/.é ", max_size=6)
 SETTINGS = st.dictionaries(
@@ -44,19 +58,19 @@ def test_every_combination_the_last_key_fastest(
     assert made.out == tmp_path / "runs"
     assert made.resources == Resources(cpus=4, gpus=0.5, retries=3)
     assert [trial.name for trial in made.trials] == [
-        f"{method},maze,learning-rate={rate},seed={seed}"
+        f"{method},{MAZE},learning-rate={rate},seed={seed}"
         for method in ("gcbc", "hiql")
         for rate in ("0.0003", "0.001")
         for seed in (0, 4)
     ]
     first = made.trials[0]
     assert first.command == [
-        *("bench", "train", "gcbc", "--env=maze", "--steps=1000000"),
+        *("bench", "train", "gcbc", f"--env={MAZE}", "--steps=1000000"),
         f"--data={tmp_path / 'data/maze.npz'}",
         *("--learning-rate=0.0003", "--seed=0"),
         f"--out={tmp_path / 'runs' / first.name}",
     ]
-    assert (first.kind, first.steps) == (("gcbc", "maze"), 1_000_000)
+    assert (first.kind, first.steps) == (("gcbc", MAZE), 1_000_000)
 
 
 def names(text: str, tmp_path: Path) -> set[str]:
@@ -140,6 +154,47 @@ def test_a_wrong_file_is_one_line_that_names_it(
     assert told in str(error.value)
     assert "\n" not in str(error.value)
     assert [p.name for p in tmp_path.iterdir()] == ["sweep.toml"]
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "told"),
+    [
+        # The last of a grid alone is wrong: every trial is looked at.
+        (FILE, '["gcbc", "hiql"]', '["gcbc", "hiqll"]', "'hiqll': did you mean hiql?"),
+        (FILE, f'"{MAZE}"', '"pointmaze-medium-navigat-v0"', f"did you mean {MAZE}?"),
+        (FILE, "[3e-4, 1e-3]", "[1e-3, 0]", "learning-rate must be above 0, not 0.0"),
+        (FILE, "[grid]", 'extraction = "awr"\n[grid]', "leave out extraction and alpha"),
+        (ONLINE, '["contrastive_rl"]', '["contrastive_r"]', "did you mean contrastive_rl?"),
+        (ONLINE, '["contrastive_rl"]', '["contrastive_rl", "sac_her"]', "sac_her has no energy"),
+        (ONLINE, '"dot"', '"dott"', "no energy is called 'dott': did you mean dot?"),
+        (ONLINE, '"symmetric"', '"foward"', "did you mean forward?"),
+        (ONLINE, '"jax"', '"nativ"', "unknown physics 'nativ': did you mean 'native'?"),
+        (ONLINE, '"reacher"', '"antt"', "no environment is called 'antt': did you mean ant?"),
+        (ONLINE, '"reacher"', '"no.py:Slider"', "there is no file no.py: env takes path/to"),
+        (ONLINE, "steps = 1e6", "steps = 1e6\nbatch = 1", "apart: batch is at least 2, not 1"),
+        (ONLINE, "steps = 1e6", "steps = 1e6\nblocks = 3", "these sizes cannot be: 256 environ"),
+    ],
+)
+def test_names_that_a_trial_would_stumble_on(
+    text: str, old: str, new: str, told: str, tmp_path: Path
+) -> None:
+    if text is ONLINE:
+        pytest.importorskip("mujoco.mjx")
+    plan(text, tmp_path)
+    assert old in text
+    with pytest.raises(Unknown) as error:
+        plan(text.replace(old, new), tmp_path)
+    assert str(error.value).startswith(f"{tmp_path / 'sweep.toml'}: ")
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+    assert "--" not in str(error.value)
+
+
+def test_an_environment_of_the_users_is_not_run_before_its_trial(tmp_path: Path) -> None:
+    own = tmp_path / "own--body.py"
+    own.write_text("raise SystemExit")
+    (one, _) = plan(ONLINE.replace('"reacher"', f'"{own}:Body"'), tmp_path).trials
+    assert f"--env={own}:Body" in one.arguments
 
 
 def test_no_grid(tmp_path: Path) -> None:

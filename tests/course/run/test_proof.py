@@ -13,10 +13,11 @@ from goalward.course.run import proof, record
 from goalward.course.run.fingerprint import LIBRARY, fingerprint, frame, reached
 
 
-@pytest.fixture
-def course(tmp_path: Path) -> tuple[Path, Path]:
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the course, each chapter recorded as if it had just run, and of its library."""
-    root, library = tmp_path / "course", tmp_path / "goalward"
+    folder = tmp_path_factory.mktemp("recorded")
+    root, library = folder / "course", folder / "goalward"
     shutil.copytree(LIBRARY, library, ignore=shutil.ignore_patterns("static", "__pycache__"))
     for slug, source in papers.chapters(toy.ROOT).items():
         pair = papers.pair_of(source)
@@ -26,7 +27,14 @@ def course(tmp_path: Path) -> tuple[Path, Path]:
             shutil.copyfile(file, copy)
         write(root, slug, fingerprint=fingerprint(source), frame=frame(source))
     (root / "jupytext.toml").touch()
-    return root, library
+    return folder
+
+
+@pytest.fixture
+def course(recorded: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """The course and its library, free to be changed."""
+    copy = shutil.copytree(recorded, tmp_path / "copy")
+    return copy / "course", copy / "goalward"
 
 
 def write(root: Path, slug: str, **changed: object) -> None:

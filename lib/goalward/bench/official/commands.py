@@ -199,12 +199,12 @@ def _online_parity(options: argparse.Namespace) -> int:
     from goalward.bench.official.online.parity import UPDATES, parity
 
     print(f"{options.method} after {UPDATES} updates of JaxGCRL; largest differences, relative")
-    print(f"  {'energy, loss':28}{'loss':>10}{'gradient':>10}{'after':>10}{'step':>10}")
+    print(f"  {'energy, loss':28}{'loss':>10}{'gradient':>10}{'added':>10}{'after':>10}")
     pairs = [(energy, next(iter(LOSSES))) for energy in ENERGIES]
     pairs += [(next(iter(ENERGIES)), loss) for loss in LOSSES]
     for energy, loss in dict.fromkeys(pairs):
         found = parity(str(options.official), options.python, energy, loss)
-        parts = (found.gradient, found.parameters, found.step)
+        parts = (found.gradient, found.added, found.parameters)
         numbers = (found.loss, *(max(part.values()) for part in parts))
         print(f"  {f'{energy}, {loss}':28}" + "".join(f"{n:10.1e}" for n in numbers))
     print(

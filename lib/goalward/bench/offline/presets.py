@@ -42,6 +42,7 @@ from goalward.bench.offline.tuning import (
     subgoal_steps,
     zeta,
 )
+from goalward.bench.runs.options import named
 from goalward.losses.logistic import all_pairs_nce
 from goalward.methods.hiql import HIQL
 from goalward.methods.mqe import MQE
@@ -314,12 +315,10 @@ def learner(method: str, name: Name, options: Options) -> Agent:
     """A method of the benchmark, with its settings for a data set.
 
     Raises:
-        Unknown: no method is called that, it is not one for images, or its policy cannot follow
-            its values in the way that the options ask for.
+        Unknown: no method is called that (the nearest is offered), it is not one for images, or its
+            policy cannot follow its values in the way that the options ask for.
     """
-    if method not in METHODS:
-        raise Unknown(f"no method is called {method!r}; there are {', '.join(METHODS)}")
-    preset = METHODS[method]
+    preset = named("method", method, METHODS)
     if name.images and not preset.images:
         there = ", ".join(method for method, preset in METHODS.items() if preset.images)
         raise Unknown(f"{method} has no version for the images of {name.text}: take {there}")

@@ -41,6 +41,7 @@ def register(add: Add) -> None:
         ("envs", int, "N", "environments of each learner (256)"),
         ("unroll", int, "N", "steps of each environment in a round (62)"),
         ("updates", int, "N", "gradient steps in a round (one for each 16 steps)"),
+        ("warmup-rounds", int, "N", "rounds at the beginning that only collect (0)"),
         ("batch", int, "B", "transitions in a batch (256)"),
         ("width", int, "W", "units of each hidden layer (256)"),
         ("depth", int, "D", "hidden layers of each network (2)"),

@@ -63,12 +63,29 @@ def make(name: str, physics: str = "jax") -> GoalEnvironment:
         raise Unknown(str(error)) from None
 
 
+def known(name: str, physics: str) -> None:
+    """See that there are such an environment and physics; no device is used, no user's file run.
+
+    Raises:
+        Unknown, Mendable: as `make` does.
+    """
+    if ".py:" in name:
+        _place(name)
+    else:
+        make(name, physics)  # a description, until it acts
+
+
+def _place(name: str) -> tuple[Path, str]:
+    """The file of the user's, and what it should call an environment."""
+    place, _, what = name.rpartition(":")
+    if not Path(place).is_file():
+        raise Mendable(f"there is no file {place}: --env takes path/to/file.py:name")
+    return Path(place), what
+
+
 def _own(name: str) -> GoalEnvironment:
     """What a file of the user's calls so: an environment, or what makes one without arguments."""
-    place, _, what = name.rpartition(":")
-    path = Path(place)
-    if not path.is_file():
-        raise Mendable(f"there is no file {place}: --env takes path/to/file.py:name")
+    path, what = _place(name)
     key = f"goalward_env_{hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:12]}"
     spec = importlib.util.spec_from_file_location(key, path)
     assert spec is not None
@@ -81,13 +98,12 @@ def _own(name: str) -> GoalEnvironment:
         if isinstance(found, type) or (callable(found) and not hasattr(found, "reset")):
             found = found()
     except Exception as error:  # whatever the user's file does
-        raise Mendable(f"{place} cannot be run: {type(error).__name__}: {error}") from None
+        raise Mendable(f"{path} cannot be run: {type(error).__name__}: {error}") from None
     if found is None:
         there = [n for n, v in vars(module).items() if isinstance(v, type) or hasattr(v, "reset")]
         near = get_close_matches(what, there, 1, 0.0)
         raise Unknown(
-            f"{place} holds nothing called {what!r}"
-            + (f": did you mean {near[0]}?" if near else "")
+            f"{path} holds nothing called {what!r}" + (f": did you mean {near[0]}?" if near else "")
         )
     check(found, name)
     return found  # type: ignore[no-any-return]

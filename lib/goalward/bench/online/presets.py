@@ -9,7 +9,6 @@ agent, which `goalward bench parity` checks.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 import optax
@@ -19,6 +18,7 @@ from goalward.baselines.sac_her import SACHER
 from goalward.baselines.td3_her import TD3HER, Within
 from goalward.bench.data.names import Unknown
 from goalward.bench.online.settings import OnlineSettings
+from goalward.bench.runs.options import named
 from goalward.losses.contrastive import info_nce, symmetric_info_nce
 from goalward.losses.logistic import all_pairs_nce
 from goalward.losses.preferences import dpo, forward_backward, ipo, sppo
@@ -166,7 +166,4 @@ def _of(what: str, name: str | None, there: dict[str, Any]) -> Any:
     """What is called so, the first if nothing is asked for."""
     if name is None:
         return next(iter(there.values()))
-    if name not in there:
-        near = get_close_matches(name, there, 1, 0.0)[0]
-        raise Unknown(f"no {what} is called {name!r}: did you mean {near}? ({', '.join(there)})")
-    return there[name]
+    return named(what, name, there)

@@ -30,6 +30,7 @@ class OnlineSettings:
         envs: environments of each learner.
         unroll: steps of each environment in a round.
         updates: gradient steps in a round; `OWN` stands for one each `STEPS_PER_UPDATE` steps.
+        warmup_rounds: rounds at the beginning that only collect.
         batch: transitions in a batch.
         width: units of each hidden layer.
         depth: hidden layers of each network.
@@ -56,6 +57,7 @@ class OnlineSettings:
     envs: int = 256
     unroll: int = 62
     updates: int = OWN
+    warmup_rounds: int = 0
     batch: int = 256
     width: int = 256
     depth: int = 2
@@ -95,7 +97,13 @@ class OnlineSettings:
             raise Unknown(f"--gamma must be at least 0 and below 1, not {self.gamma}")
         if self.penalty is not None and not self.penalty >= 0:
             raise Unknown(f"--penalty must be at least 0, not {self.penalty}")
-        _ = self.sizes
+        if self.warmup_rounds < 0:
+            raise Unknown(f"--warmup-rounds must be at least 0, not {self.warmup_rounds}")
+        if (waiting := self.warmup_rounds * self.sizes.per_round) >= self.steps:
+            raise Unknown(
+                f"nothing would be learnt: --warmup-rounds {self.warmup_rounds} are {waiting} "
+                f"steps, and --steps is {self.steps}; take fewer rounds or more steps"
+            )
 
     @property
     def sizes(self) -> Rounds:
@@ -105,7 +113,14 @@ class OnlineSettings:
             Unknown: they cannot be; it names the nearest that can.
         """
         try:
-            return Rounds(self.envs, self.unroll, self.updates, self.capacity, blocks=self.blocks)
+            return Rounds(
+                self.envs,
+                self.unroll,
+                self.updates,
+                self.capacity,
+                warmup=self.warmup_rounds,
+                blocks=self.blocks,
+            )
         except ValueError as error:
             raise Unknown(f"these sizes cannot be: {error}") from None
 

@@ -111,9 +111,10 @@ def read(run: Path) -> OnlineSettings:
     except ValueError:
         raise Mendable(f"{path} is damaged: it cannot be known what the run was") from None
     names = {field.name for field in fields(OnlineSettings)}
-    if not isinstance(told, dict) or not names <= told.keys():
+    if not isinstance(told, dict) or not {"method", "env", "steps", "unroll"} <= told.keys():
         raise Mendable(f"{run} is no run of `bench online`, so there is nothing to film")
-    return OnlineSettings(**{name: told[name] for name in names})
+    # A setting that is younger than the run has its default.
+    return OnlineSettings(**{name: told[name] for name in names & told.keys()})
 
 
 @partial(jax.jit, static_argnums=(0, 1))

@@ -32,6 +32,8 @@ BROKEN = 1e-3
 """Steps whose physics may fail, as a share of all, before a run stops; the first ten may."""
 COMPILING = ("backend_compile_duration", "jaxpr_to_mlir_module_duration")
 MEASURED = ("success_any", "time_near_goal")
+COLLECTED = ("env_steps", "broken")
+"""What there is to tell of a round without updates."""
 
 
 class Run:
@@ -90,9 +92,10 @@ class Run:
         """
         sizes, wanted = self.sizes, self.settings
         with self.folder.held(self.config, FREE):
+            waiting = f"; the first {sizes.warmup:,} only collect" if sizes.warmup else ""
             self.say(
                 f"a round: {sizes.per_round:,} steps ({sizes.envs} environments × {sizes.unroll}) "
-                f"and {sizes.updates:,} updates; updates to data {wanted.ratio}"
+                f"and {sizes.updates:,} updates; updates to data {wanted.ratio}{waiting}"
             )
             self.say(memory.announced(wanted, self.shapes.blocks.replay))
             states = self._resume()
@@ -113,23 +116,24 @@ class Run:
             with compiling() as compiled:
                 states, metrics = self._train(states, BarPart(bar, sizes.per_round))
             took = time.perf_counter() - begun
+            learnt = self.round >= sizes.warmup
             before, self.round = self.step, self.round + 1
             self.folder.seconds += took
             speed = {"compile_seconds": round(sum(compiled), 3)}
             if not compiled:
-                speed = {
-                    "env_steps_per_second": round(sizes.per_round / took, 2),
-                    "updates_per_second": round(sizes.updates / took, 2),
-                }
-            self.folder.log(self.step, metrics | speed)
+                speed = {"env_steps_per_second": round(sizes.per_round / took, 2)}
+                if learnt:
+                    speed["updates_per_second"] = round(sizes.updates / took, 2)
+            told = metrics if learnt else {name: metrics[name] for name in COLLECTED}
+            self.folder.log(self.step, told | speed)
             self._look_at_physics(states, metrics)
             last = self.round == self.rounds
             if last or passed(wanted.eval_every, before, self.step):
                 self._evaluate(states)
-            told = {"loss": f"{np.mean(metrics['loss']):.3g}"}
+            shown = {"loss": f"{np.mean(metrics['loss']):.3g}"} if learnt else {}
             if self.measured:
-                told["success"] = f"{self.measured['success_any'].mean():.2f}"
-            bar.set_postfix(told)
+                shown["success"] = f"{self.measured['success_any'].mean():.2f}"
+            bar.set_postfix(shown)
             if last or passed(wanted.checkpoint_every, before, self.step):
                 self.folder.checkpoints.save(self.step, self.kept(self.plain(states)))
 

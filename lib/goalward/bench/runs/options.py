@@ -2,11 +2,15 @@
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import fields
-from typing import Any
+from difflib import get_close_matches
+from typing import Any, TypeVar
 
+from goalward.bench.data.names import Unknown
+
+T = TypeVar("T")
 Add = Callable[..., argparse.ArgumentParser]
 """Adds a command: its name, what it runs, what it does, an example."""
 
@@ -25,6 +29,23 @@ def chosen(options: argparse.Namespace, settings: type) -> dict[str, Any]:
     """What was asked for, of a dataclass of settings; the rest has its defaults."""
     asked = vars(options)
     return {f.name: asked[f.name] for f in fields(settings) if f.name in asked}
+
+
+def named(what: str, name: str, there: Mapping[str, T]) -> T:
+    """What is called so.
+
+    Args:
+        what: the kind of thing, for the message.
+        name: what it should be called.
+        there: all of them by name.
+
+    Raises:
+        Unknown: there is none; the nearest is offered.
+    """
+    if name not in there:
+        near = get_close_matches(name, there, 1, 0.0)[0]
+        raise Unknown(f"no {what} is called {name!r}: did you mean {near}? ({', '.join(there)})")
+    return there[name]
 
 
 def share_cores(seeds: int) -> None:

@@ -1,6 +1,6 @@
 """The sweep file: which trials there are, what each is called, and what each may take of a node.
 
-The file is checked against the command's own options before anything starts.
+The file is checked against the command's own options and names before anything starts.
 """
 
 import argparse
@@ -18,8 +18,8 @@ from typing import Any
 from goalward.bench import commands
 from goalward.bench.data.names import Unknown
 from goalward.bench.records.runs import FREE
+from goalward.bench.sweep.checks import CHECKS, check
 
-COMMANDS = ("bench train", "bench online")
 KEYS = ("out", "command", "fixed", "grid", "resources")
 LONGEST = 150
 """Characters of a folder's name; file systems end at 255."""
@@ -141,6 +141,7 @@ def _trials(
     for combination in product(*swept.values()):
         settings = constant | dict(zip(swept, combination, strict=True))
         parsed = options.parse(settings)
+        check(options.command, parsed)
         named = {k: v for k, v in settings.items() if k in swept or options.tells(k)}
         trials.append(
             Trial(
@@ -244,7 +245,7 @@ def _parsers() -> dict[str, argparse.ArgumentParser]:
         return parser
 
     commands.register(add)
-    return {command: parsers[command] for command in COMMANDS}
+    return {command: parsers[command] for command in CHECKS}
 
 
 class _Parser(argparse.ArgumentParser):

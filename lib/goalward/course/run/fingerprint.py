@@ -91,10 +91,17 @@ def trees(names: Iterable[str], library: Path = LIBRARY) -> list[str]:
 
 
 def _imports(code: str, package: str, library: Path) -> list[str]:
+    return [name for name in _names(code, package) if _module_file(name, library).is_file()]
+
+
+# Most chapters reach the same modules.
+@cache
+def _names(code: str, package: str) -> tuple[str, ...]:
+    """What some code imports of the library: names that may be modules."""
     try:
         tree = ast.parse(code)
     except SyntaxError:
-        return []
+        return ()
     names: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -106,8 +113,7 @@ def _imports(code: str, package: str, library: Path) -> list[str]:
                 module = ".".join([*base, *filter(None, [module])])
             # `from goalward.tabular import successor` may name a module.
             names += [module, *(f"{module}.{alias.name}" for alias in node.names)]
-    ours = [name for name in names if name.split(".")[0] == "goalward"]
-    return [name for name in ours if _module_file(name, library).is_file()]
+    return tuple(name for name in names if name.split(".")[0] == "goalward")
 
 
 def _module_file(name: str, library: Path) -> Path:

@@ -26,6 +26,8 @@ STAGING = ".goalward"
 PACKAGES = ("jax", "jaxlib", "flax", "numpy", "optax", "matplotlib", "mujoco")
 # What a run may need on the disk, in bytes.
 ROOM = 1_000_000
+NEEDED = {"claim", "measured", "low", "high", "bound", "kind", "verdict", "scale"}
+"""What a claim says of itself."""
 # What may change from one run to the next of an unchanged chapter.
 _PASSING = ("date", "seconds")
 
@@ -161,6 +163,27 @@ def records(root: Path, slug: str) -> dict[str, dict[str, Any]]:
         name = path.relative_to(root)
         raise Problem(f"{name} is damaged: `goalward run {slug}` writes it anew") from error
     return found
+
+
+def read_claims(path: Path) -> list[dict[str, Any]]:
+    """The claims that a chapter left which was run as a script.
+
+    Raises:
+        Problem: the file cannot be read or holds no claims.
+    """
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Problem(f"{path} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise Problem(f"{path} is damaged: run the chapter again") from error
+    good = isinstance(rows, list) and all(isinstance(r, dict) and {*r} >= NEEDED for r in rows)
+    if not (good and rows):
+        raise Problem(
+            f"{path} holds no claims of a run: name the claims.json in the folder that "
+            "GOALWARD_OUT named (those on record are shown without --file)"
+        )
+    return rows
 
 
 def with_record(root: Path, slug: str, record: dict[str, Any]) -> bytes:

@@ -1,7 +1,7 @@
 """Whether the agent that `bench online` trains is JaxGCRL's: losses, gradients and a step."""
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -35,14 +35,14 @@ class OnlineParity:
     Attributes:
         loss: of the sum of all losses.
         gradient: of each network's gradient, by our name for the network.
-        parameters: of each network's parameters after one step of Adam.
-        step: of what the step added to them; rounding of the parameters alone makes this 1e-4.
+        added: of what one step of Adam adds to each network's parameters.
+        parameters: of the parameters after it, whose rounding would hide most of the step.
     """
 
     loss: float
     gradient: dict[str, float]
+    added: dict[str, float]
     parameters: dict[str, float]
-    step: dict[str, float]
 
 
 def parity(official: str, python: str, energy: str = "l2", loss: str = "symmetric") -> OnlineParity:
@@ -72,6 +72,7 @@ def judged(settings: OnlineSettings, told: dict[str, Any]) -> OnlineParity:
     """Our losses, gradients and step beside those of a snapshot."""
     space: Any = SimpleNamespace(action_size=SIZES["action"], goal_entries=SIZES["goal_entries"])
     ours: Any = agent(settings, space)
+    ours = replace(ours, transform=noting(ours.transform))
     rows = {name: jnp.asarray(value) for name, value in told["batch"].items()}
     batch = HindsightTransitions(next_state=rows["state"], next_goal=rows["goal"], **rows)
     params = our_params(told["params"])
@@ -80,7 +81,7 @@ def judged(settings: OnlineSettings, told: dict[str, Any]) -> OnlineParity:
         raise Mendable("JaxGCRL's networks have other shapes than ours: is it version 0.2.8?")
     mu, nu = (ravel_pytree(our_params(told[name]))[0] for name in ("mu", "nu"))
     moments = optax.ScaleByAdamState(count=jnp.asarray(told["count"]), mu=mu, nu=nu)
-    state = state.replace(params=params, opt_state=moments)
+    state = state.replace(params=params, opt_state=(moments, params))
     key = jax.random.key(0)
     (loss, _), gradient = jax.jit(jax.value_and_grad(ours.loss, has_aux=True))(
         params, state, batch, key
@@ -90,16 +91,22 @@ def judged(settings: OnlineSettings, told: dict[str, Any]) -> OnlineParity:
     def apart(mine: Params, his: Params) -> float:
         return largest(jax.tree.map(jnp.subtract, mine, his)) / largest(his)
 
-    def moved(to: Params, begin: Params) -> Params:
-        return jax.tree.map(jnp.subtract, to, begin)
-
-    wanted, arrived = our_params(told["gradient"]), our_params(told["after"])
+    _, direction = after.opt_state
+    added = jax.tree.map(lambda leaf: -state.learning_rate * leaf, direction)
+    wanted, steps, arrived = (our_params(told[name]) for name in ("gradient", "added", "after"))
     return OnlineParity(
         loss=abs(float(loss) - float(told["loss"])) / abs(float(told["loss"])),
         gradient={part: apart(gradient[part], wanted[part]) for part in wanted},
+        added={part: apart(added[part], steps[part]) for part in wanted},
         parameters={part: apart(after.params[part], arrived[part]) for part in wanted},
-        step={
-            part: apart(*(moved(to[part], params[part]) for to in (after.params, arrived)))
-            for part in wanted
-        },
     )
+
+
+def noting(transform: optax.GradientTransformation) -> optax.GradientTransformation:
+    """The same optimiser, whose state is a pair: its own, and the direction that it last gave."""
+
+    def update(gradient: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        direction, now = transform.update(gradient, state[0], params)
+        return direction, (now, direction)
+
+    return optax.GradientTransformation(lambda params: (transform.init(params), params), update)

@@ -3,8 +3,8 @@
 It is told in JSON what to do and answers in lines of JSON: one when it is ready, then one an
 order. To train, its own `train_fn` runs, without evaluations; each order is an epoch of it, whose
 seconds are its own count. `{"snapshot": file}` writes parameters, moments, a relabelled batch, the
-losses, their gradients and the parameters after the step to an npz file; for that there is no
-environment, only streams of random numbers.
+losses, their gradients, what the step adds and the parameters after it to an npz file; for that
+there is no environment, only streams of random numbers.
 """
 
 import json
@@ -124,12 +124,12 @@ def _parity(asked: dict[str, Any], crl: Any, say: Say, orders: Iterator[str]) ->
         "alpha": {"log_alpha": jnp.zeros(())},
     }
 
-    def states(params: Any, make: Callable[[], Any]) -> Any:
-        parts = {
-            f"{name}_state": crl.TrainState.create(apply_fn=None, params=part, tx=make())
-            for name, part in params.items()
-        }
-        return crl.TrainingState(env_steps=jnp.zeros(()), gradient_steps=jnp.zeros(()), **parts)
+    adam = optax.adam(agent.policy_lr)
+    parts = {
+        f"{name}_state": crl.TrainState.create(apply_fn=None, params=part, tx=adam)
+        for name, part in params.items()
+    }
+    state = crl.TrainingState(env_steps=jnp.zeros(()), gradient_steps=jnp.zeros(()), **parts)
 
     def step(state: Any, batch: Any, key: Any) -> Any:
         state, actor = losses.update_actor_and_alpha(told, nets, batch, state, key)
@@ -159,27 +159,35 @@ def _parity(asked: dict[str, Any], crl: Any, say: Say, orders: Iterator[str]) ->
         begin = number * agent.batch_size
         return jax.tree.map(lambda x: x[begin : begin + agent.batch_size], rows)
 
-    jitted, state = jax.jit(step), states(params, lambda: optax.adam(agent.policy_lr))
+    jitted = jax.jit(step)
     for number in range(asked["updates"]):
         state, _ = jitted(state, batch(number), jax.random.fold_in(keys[7], number))
     say(about())
     names = ("actor", "critic", "alpha")
     params = {name: getattr(state, f"{name}_state").params for name in names}
-    keep = optax.GradientTransformation(
-        lambda p: jax.tree.map(jnp.zeros_like, p),
-        lambda g, s, p=None: (jax.tree.map(jnp.zeros_like, g), g),
-    )  # moves nothing, and remembers the gradient
+    moments = {name: getattr(state, f"{name}_state").opt_state[0] for name in names}
+
+    def noted(gradient: Any, before: Any, params: Any = None) -> Any:
+        added, now = adam.update(gradient, before["adam"], params)
+        return added, {"adam": now, "gradient": gradient, "added": added}
+
+    watching = optax.GradientTransformation(adam.init, noted)
+    for name in names:
+        held = getattr(state, f"{name}_state")
+        # Of the same form before and after.
+        begin = {"adam": held.opt_state, "gradient": held.params, "added": held.params}
+        state = state.replace(**{f"{name}_state": held.replace(tx=watching, opt_state=begin)})
     seen = batch(asked["updates"])
     key = jax.random.split(jax.random.PRNGKey(asked["seed"]))[1]
-    held, told_losses = jax.jit(step)(states(params, lambda: keep), seen, key)
-    after, _ = jitted(state, seen, key)
-    moments = {n: getattr(state, f"{n}_state").opt_state[0] for n in names}
+    after, told_losses = jitted(state, seen, key)
+    ended = {name: getattr(after, f"{name}_state") for name in names}
     parts = {
         "params": params,
         "mu": {n: moments[n].mu for n in names},
         "nu": {n: moments[n].nu for n in names},
-        "gradient": {n: getattr(held, f"{n}_state").opt_state for n in names},
-        "after": {n: getattr(after, f"{n}_state").params for n in names},
+        "gradient": {n: ended[n].opt_state["gradient"] for n in names},
+        "added": {n: ended[n].opt_state["added"] for n in names},
+        "after": {n: ended[n].params for n in names},
         "batch": {
             "state": seen.observation[:, :observed],
             "action": seen.action,
