@@ -94,7 +94,7 @@ here.show(
     fig,
     alt="Three small mazes with an arrow in each cell and a star in the upper right "
     "corner. Left: the exact best moves lead to the star. Middle: most arrows do not. "
-    "Right: nearly all do.",
+    "Right: they do.",
     caption="The moves that a critic likes best, towards the star. Both learned "
     "critics began with the same random tilt and came within 0.0001 nats of the least "
     "possible InfoNCE loss. Orange arrows are wrong.",
