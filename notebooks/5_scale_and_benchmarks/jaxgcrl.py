@@ -28,22 +28,21 @@
 # | Afterwards you can | say which part of compiling makes a rollout fast; derive what a contrastive loss leaves free, and how to see it; relabel goals; train an agent that acts, and compare it fairly |
 
 # %%
+import jax
+import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 
 from goalward.course import chapter, figures
-
-here = chapter.begin("jaxgcrl")
-
-# %% tags=["hide-input"]
-import jax
-import jax.numpy as jnp
-
-from goalward.course.figures import COLORS
 from goalward.methods import jaxgcrl
 from goalward.tabular.grid import MOVES, Grid
 from goalward.tabular.mdp import uniform_policy
 from goalward.tabular.successor import successor_measure
+
+here = chapter.begin("jaxgcrl")
+
+# %% tags=["hide-input"]
+from goalward.course.figures import COLORS
 
 _grid = Grid.parse(".....\n..#..\n..#..\n..#..\n.....")
 _M = successor_measure(_grid.P[:, :4], uniform_policy(22, 4), 0.9)
@@ -244,7 +243,7 @@ here.show(
     alt="Log-log plot of steps a second against environments side by side: a rising "
     "curve for the compiled loop, "
     f"from {rates[1]:.0e} with one environment to {rates[size.copies[-1]]:.0e} with "
-    f"{size.copies[-1]}. Two level lines for loops in Python with one environment: NumPy at "
+    f"{size.copies[-1]}. Two level lines for loops in Python, one environment: NumPy at "
     f"{rates['NumPy']:.0e}, a compiled step at {rates['compiled step']:.0e}.",
     caption="The same random steps, on the machine that recorded this page. The left "
     "end of the curve is a compiled loop over one environment.",
@@ -620,7 +619,7 @@ def near_goal(path):
 
 
 def learn(agent, states, variants, label, parts):
-    """Train, and after each part of the rounds ask how often each seed's goals are near."""
+    """Train, and after each part of the rounds see whose goals are near, and when."""
     count, curve = len(states.round) // n, []
     for _ in range(parts):
         states, _ = train(
@@ -664,13 +663,15 @@ for name, noisy in zip(success, by_sampling, strict=True):
         f"sampling {noisy.any(axis=2).mean():.2f}, near {noisy.mean():.2f}",
     )
 print(
-    f"a straight line      success {line.any(axis=1).mean():.2f}, near {line.mean():.2f}"
+    f"a straight line      success {line.any(axis=1).mean():.2f},",
+    f"near {line.mean():.2f}",
 )
 
 # %% tags=["hide-input"]
 _env_steps = rounds.envs * 100 * size.rounds // parts * (1 + np.arange(parts)) / 1000
 _styles = {
-    "L2": ("ours", "o"), "L2, forward alone": ("fifth", "s"), "10 × cosine": ("third", "^"),
+    "L2": ("ours", "o"), "L2, forward alone": ("fifth", "s"),
+    "10 × cosine": ("third", "^"),
     "cosine": ("fourth", "v"), baseline: ("second", "D"),
 }  # fmt: skip
 fig, axes = plt.subplots(1, 2, figsize=(6.6, 3.1), sharex=True, sharey=True)
@@ -694,7 +695,7 @@ axes[1].legend(
 )
 here.show(
     fig,
-    alt="Two panels of learning curves, success and share of time near the goal. At the "
+    alt="Two panels of learning curves, success and share of time near. At the "
     "end, success and time near: "
     + "; ".join(
         f"{_name} {success[_name][-1].mean():.2f} and {near[_name][-1].mean():.2f}"
@@ -837,7 +838,7 @@ for ax, _t in zip(axes, _moments, strict=True):
     ax.set_xlabel(f"{_near[:40, _t].sum()} of {len(_near[:40])}", fontsize=9)
 here.show(
     fig,
-    alt=f"Five moments of {len(_near[:40])} copies of one agent, each told another goal. "
+    alt=f"Five moments of {len(_near[:40])} copies of one agent, each with its goal. "
     + ", ".join(
         f"After {_t + 1} steps {_near[:40, _t].sum()} are near theirs"
         for _t in _moments
@@ -915,9 +916,9 @@ ax.set(xlabel="steps ahead", ylabel="share of the goals", ylim=(0, None))
 here.show(
     fig,
     alt="Shares of goals by how many steps ahead they lie, for rows with 10, 30 and 99 "
-    "steps left in their episode. Dots of 20,000 draws each lie on three falling curves, "
+    "steps left in their episode. Dots of 20,000 draws lie on three falling curves, "
     "which end where the episode ends; the fewer steps are left, the higher the curve.",
-    caption="How far ahead the goals lie. Lines: the geometric distribution, cut at the "
+    caption="How far ahead goals lie. Lines: the geometric distribution, cut at the "
     "episode's end and divided by what is left of it. Dots: draws.",
 )
 
@@ -1026,7 +1027,7 @@ for _id, _words, _measured, _bound, _null in (
     ),
     (
         "forward_error",
-        "Once its free part is out, forward InfoNCE has the log ratio: root mean square "
+        "Its free part out, forward InfoNCE has the log ratio: root mean square "
         "error, nats",
         remains["forward"],
         "<= 0.3",
@@ -1058,7 +1059,7 @@ here.claim(
 if here.scale != "smoke":  # a few short loops measure nothing
     here.claim(
         "many_at_once",
-        f"{size.copies[-1]} environments in a compiled loop over a loop in NumPy, steps a "
+        f"{size.copies[-1]} environments in a compiled loop over a NumPy loop, steps a "
         "second: ratio",
         paper="— (whole training: up to 22 times other code)",
         measured=faster,

@@ -84,15 +84,9 @@ def forward_backward(F: Table, M: Table, batch: Size) -> Array:
 
 
 POPULATION: dict[str, Population] = {
-    "forward": forward,
-    "backward": backward,
-    "symmetric": symmetric,
-    "logistic": logistic,
-    "DPO": dpo,
-    "IPO": ipo,
-    "SPPO": sppo,
-    "FB": forward_backward,
-}
+    "forward": forward, "backward": backward, "symmetric": symmetric, "logistic": logistic,
+    "DPO": dpo, "IPO": ipo, "SPPO": sppo, "FB": forward_backward,
+}  # fmt: skip
 
 
 def descend(
@@ -107,16 +101,8 @@ def descend(
 ) -> Float[Array, "runs anchors goals"]:
     r"""Logits after exact gradient steps on a loss plus $\rho\,\overline{\log^2 Z}$, by run.
 
-    Adam, whose step size falls to 0 along a cosine; $Z$ as in `log_partition`.
-
-    Args:
-        name: of the loss, one of `POPULATION`.
-        M: the table.
-        starts: first logits.
-        penalties: $\rho$.
-        steps: how many.
-        batch: $B$.
-        learning_rate: the first step size.
+    Adam, whose step size falls from `learning_rate` to 0 along a cosine; $Z$ as in
+    `log_partition`. The name is one of `POPULATION`, and all losses are one compiled program.
     """
     number = list(POPULATION).index(name)
     return _descend(number, M, starts, penalties, batch, steps, learning_rate)
@@ -132,7 +118,6 @@ def _descend(
     steps: int,
     learning_rate: float,
 ) -> Float[Array, "runs anchors goals"]:
-    """All losses are branches of one program: it is compiled once."""
     adam = optax.adam(optax.cosine_decay_schedule(learning_rate, steps))
 
     def total(F: Table, penalty: Array) -> Array:
@@ -167,9 +152,7 @@ def offsets(
 
 
 def unexplained(
-    error: Float[np.ndarray, "anchors goals"],
-    known: Bool[np.ndarray, "anchors goals"],
-    free: str,
+    error: Float[np.ndarray, "anchors goals"], known: Bool[np.ndarray, "anchors goals"], free: str
 ) -> float:
     """Root mean square of the errors, once what the loss leaves free is removed.
 
