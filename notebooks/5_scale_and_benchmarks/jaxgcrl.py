@@ -243,8 +243,8 @@ here.show(
     alt="Log-log plot of steps a second against environments side by side: a rising "
     "curve for the compiled loop, "
     f"from {rates[1]:.0e} with one environment to {rates[size.copies[-1]]:.0e} with "
-    f"{size.copies[-1]}. Two level lines for loops in Python, one environment: NumPy at "
-    f"{rates['NumPy']:.0e}, a compiled step at {rates['compiled step']:.0e}.",
+    f"{size.copies[-1]}. Two level lines for loops in Python, one environment: "
+    f"NumPy at {rates['NumPy']:.0e}, a compiled step at {rates['compiled step']:.0e}.",
     caption="The same random steps, on the machine that recorded this page. The left "
     "end of the curve is a compiled loop over one environment.",
 )
