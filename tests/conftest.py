@@ -40,14 +40,6 @@ settings.register_profile("goalward", deadline=None, derandomize=True, max_examp
 settings.load_profile("goalward")
 
 
-@pytest.fixture
-def optimised():
-    """For a test whose programs run so long that making them fast pays."""
-    jax.config.update("jax_disable_most_optimizations", False)
-    yield
-    jax.config.update("jax_disable_most_optimizations", True)
-
-
 PASSED = Path(__file__).parent / "assignments" / "passed.json"
 """The fingerprints of the assignments whose planted answers have all been judged rightly."""
 _skips: Counter[str] = Counter()

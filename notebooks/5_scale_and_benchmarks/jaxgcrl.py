@@ -379,10 +379,10 @@ shares = {
     name: [np.mean([accuracy(Fs[k]) for k in ks]) for ks in groups.values()]
     for name, Fs in learned.items()
 }
-straight = learned["forward"][2]
-straight = straight - jaxgcrl.offsets(straight - log_ratio, known, 1)[:, None]
-print("forward, tilted: right", accuracy(learned["forward"][2]).__round__(2), end="; ")
-print("its offsets taken out:", accuracy(straight).__round__(2))
+one = learned["forward"][2]
+untilted = one - jaxgcrl.offsets(one - log_ratio, known, axis=1)[:, None]
+print("forward, tilted: right", accuracy(one).__round__(2), end="; ")
+print("its offsets taken out:", accuracy(untilted).__round__(2))
 
 # %% tags=["hide-input"]
 here.table(
@@ -569,10 +569,12 @@ kinds = {  # weights of the energies, of the losses (forward, backward), and ρ
     "cosine": ((0, 1), (1, 1), 0.0),
     "10 × cosine": ((0, 10), (1, 1), 0.0),
 }
-each = [
-    np.repeat(np.array(w, "f4"), n, axis=0) for w in zip(*kinds.values(), strict=True)
-]
-mixtures = jaxgcrl.Mixture(*map(jnp.array, each))
+mixtures = jaxgcrl.Mixture(
+    *(
+        jnp.repeat(jnp.array(w, jnp.float32), n, axis=0)
+        for w in zip(*kinds.values(), strict=True)
+    )
+)
 test_goals = jnp.array(
     grid.cells[np.random.default_rng(6).integers(22, size=size.episodes)]
     + np.random.default_rng(7).uniform(-0.5, 0.5, (size.episodes, 2)),
@@ -646,11 +648,10 @@ sac_states, sac_curve = learn(
     sac, sac_states.replace(learner=learner), None, "SAC+HER", parts
 )
 names = (*kinds, *(f"SAC+HER, step {rate:g}" for rate in step_sizes))
-each = np.concatenate(
-    [curve, sac_curve], axis=1
-)  # (parts, agents, seeds, goals, steps)
-success = dict(zip(names, each.any(axis=4).mean(axis=3).swapaxes(0, 1), strict=True))
-near = dict(zip(names, each.mean(axis=(3, 4)).swapaxes(0, 1), strict=True))
+# Of (parts, agents, seeds, goals, steps): whether the copy is near its goal.
+is_near = np.concatenate([curve, sac_curve], axis=1)
+success = dict(zip(names, is_near.any(axis=4).mean(axis=3).swapaxes(0, 1), strict=True))
+near = dict(zip(names, is_near.mean(axis=(3, 4)).swapaxes(0, 1), strict=True))
 # The baseline's better step size, by the very evaluation that it is compared on.
 baseline = max(list(success)[len(kinds) :], key=lambda name: success[name][-1].mean())
 line = near_goal(np.array(follow(straight)))
@@ -674,7 +675,7 @@ _styles = {
     "10 × cosine": ("third", "^"),
     "cosine": ("fourth", "v"), baseline: ("second", "D"),
 }  # fmt: skip
-fig, axes = plt.subplots(1, 2, figsize=(6.6, 3.1), sharex=True, sharey=True)
+fig, axes = plt.subplots(1, 2, figsize=(6.6, 3.6), sharex=True, sharey=True)
 for ax, _of, _title in zip(
     axes,
     (success, near),
@@ -690,8 +691,11 @@ for ax, _of, _title in zip(
     ax.axhline(_level, ls=":", color="black", lw=1.2, label="a straight line")
     ax.set(title=_title, xlabel="thousand environment steps", ylim=(0, 1))
 axes[0].set_ylabel(f"mean of {n} seeds")
-axes[1].legend(
-    fontsize=8, loc="upper left", frameon=True, framealpha=1, edgecolor="none"
+fig.legend(
+    *axes[0].get_legend_handles_labels(),
+    loc="outside lower center",
+    ncols=3,
+    fontsize=8,
 )
 here.show(
     fig,
@@ -722,15 +726,15 @@ here.show(
 #   their goals, and are near them for less of the time. The order of the three is gone. (A straight line
 #   gains as well by noise: 0.85 with Gaussian noise of half the largest action, outside.)
 # - **Faster is not better.** With four times the rounds (outside, other seeds) SAC+HER reaches 0.94 to
-#   0.99 at its three step sizes: it has learned to walk around the wall. L2 stays at 0.77 to 0.80, and
+#   0.99 at step sizes of 0.001, 0.003 and 0.01: it has learned to walk around the wall. L2 stays at 0.77 to 0.80, and
 #   in 95 % of its goals it succeeds or fails as the straight line does; ten times the rounds bring it
 #   to 0.83. We tried to lift that, at four times the rounds: without the penalty 0.81 to 0.85, forward
 #   alone 0.85 to 0.89, batches of 256 0.84, half of the actor's goals commanded 0.84, $\gamma=0.99$
-#   0.80 and $\gamma=0.9$ 0.75, a target entropy of −2 0.78. None comes up to the rival. The actor has a share in
-#   it: taking in each step the best of 81 actions by its own critic, the same agent comes to 0.91 (of
-#   nine actions, the corners and middles of the square, to 0.40). Why its actor keeps to the straight
-#   line we do not know. In *this* small world a long run
-#   belongs to the value.
+#   0.80 and $\gamma=0.9$ 0.75, a target entropy of −2 0.78. None comes up to the rival. The actor may
+#   have a share in it: by the best of 81 actions in each step, as its own critic has it, the agent comes
+#   to 0.87 and 0.91 (two times five seeds), where its actor comes to 0.80; but on some seeds to no more
+#   than the actor, and by the best of nine actions to 0.38. Why the actor keeps to the straight line we
+#   do not know. In *this* small world a long run belongs to the value.
 # - **The cosine lacks a temperature, or time.** Multiplied by 10, it does nearly as well as L2. With four
 #   times the rounds it does without: 0.80, and 0.75 to 0.79 with a penalty (outside).
 #
@@ -806,7 +810,7 @@ for name, *told in zip(
 # %%
 where = np.floor(np.array(test_goals) + 0.5).astype(int)
 moves = grid.distances[grid.index(4, 0), [grid.index(*cell) for cell in where]]
-last = dict(zip(names, each[-1].any(axis=3), strict=True))
+last = dict(zip(names, is_near[-1].any(axis=3), strict=True))
 noisy = dict(zip(names, np.any(by_sampling, axis=3), strict=True))
 for name, came in (
     ("L2", last["L2"]), ("L2, sampling", noisy["L2"]), (baseline, last[baseline]),
@@ -838,9 +842,9 @@ for ax, _t in zip(axes, _moments, strict=True):
     ax.set_xlabel(f"{_near[:40, _t].sum()} of {len(_near[:40])}", fontsize=9)
 here.show(
     fig,
-    alt=f"Five moments of {len(_near[:40])} copies of one agent, each with its goal. "
+    alt=f"Five moments of {len(_near[:40])} copies of one agent, each with its goal: "
     + ", ".join(
-        f"After {_t + 1} steps {_near[:40, _t].sum()} are near theirs"
+        f"after {_t + 1} steps {_near[:40, _t].sum()} are near theirs"
         for _t in _moments
     )
     + ". In the end the others stand at the left face of the wall.",
@@ -930,7 +934,8 @@ here.show(
 #
 # The paper shows curves on robots, and no number of it belongs to a point in a maze. Bounds named *paper*
 # are its orders; the others follow from theory (*oracle*) or from an earlier implementation on other
-# seeds (ours), and were fixed before this run. Seeds cover tilts and batches in the table; networks,
+# seeds (ours), and were fixed before this run; but two rows, the time near the goal beside SAC+HER and the
+# temperature, were written down after a first look at agents of these seeds. Seeds cover tilts and batches in the table; networks,
 # exploration and commanded goals in the agents. All agents are judged on the same goals, by their mean
 # actions. The bound on the goals that L2 reaches says little: the straight line meets it as well.
 

@@ -6,9 +6,9 @@ from goalward.bench.data.names import Unknown, check_seed
 from goalward.training.online import Rounds
 
 FREE = ("steps", "eval_every", "eval_episodes", "checkpoint_every", "keep")
-"""OnlineSettings that may change when a run goes on: they touch no update."""
+"""Settings that may change when a run goes on: they touch no update."""
 COUNTS = ("steps", "seeds", "batch", "width", "depth", "eval_episodes", "keep")
-"""OnlineSettings that are at least 1."""
+"""Settings that are at least 1."""
 OWN = -1
 """A number that follows from the other settings."""
 STEPS_PER_UPDATE = 16
